@@ -1,0 +1,55 @@
+# Everything begins with set-up, which does nothing when nothing changed. `make` alone lists what there is.
+
+# The Python that made .venv goes on serving it; name another with `make setup PYTHON=python3.12`.
+VENV_FITS := .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+PYTHON ?= $(shell $(VENV_FITS) && echo .venv/bin/python || echo python3)
+# The exact versions; `make setup CONSTRAINTS=` lets pip choose within the ranges of pyproject.toml.
+CONSTRAINTS ?= constraints.txt
+# Further arguments for kedro, pytest or the pages, as in `make test ARGS="-m 'not slow'"`.
+ARGS ?=
+BIN := .venv/bin
+CHECKS := check-lint check-format check-types check-imports check-notebooks check-sizes
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint $(CHECKS) format ui clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+setup: ## make .venv ready (about 3 minutes and 7 GB the first time; quick when nothing changed)
+	@command -v $(PYTHON) >/dev/null || { echo "Podium needs Python 3.11 or newer, and there is no $(PYTHON)." >&2; exit 1; }
+	@$(PYTHON) scripts/setup.py --constraints "$(CONSTRAINTS)"
+
+demo: setup ## run the whole chain on the competition that Podium draws itself
+	@$(BIN)/python -m kedro run --env base $(ARGS)
+
+test: setup ## run all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup ## run all checks of style, types, imports, notebooks and file sizes
+	@$(MAKE) --no-print-directory --keep-going $(CHECKS)
+
+check-lint:
+	@$(BIN)/ruff check
+check-format:
+	@$(BIN)/ruff format --check
+check-types:
+	@$(BIN)/mypy
+check-imports:
+	@$(BIN)/lint-imports --no-logo
+check-notebooks:
+	@find notebooks -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*' -exec $(BIN)/nbstripout --verify {} +
+check-sizes:
+	@git ls-files -z | xargs -0 $(BIN)/check-added-large-files --enforce-all --maxkb=1024
+
+format: setup ## let ruff put the code into shape and strip the notebooks
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+	@find notebooks -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*' -exec $(BIN)/nbstripout {} +
+
+ui: setup ## open MLflow and Kedro-Viz on this machine; Ctrl-C ends both
+	@$(BIN)/python scripts/ui.py $(ARGS)
+
+clean: ## remove caches and build leftovers; data, results and .venv stay
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .viz build dist src/*.egg-info
+	@find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,83 @@
+"""What a user writes under ``competitions:``, checked: one model a format."""
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, field_validator
+
+from podium.competitions.demo import DemoDrawing
+from podium.errors import suggest
+
+
+class LabelShift(BaseModel):
+    """A number from ``at_least`` on is trained as if it were ``counts_as``; both in the unit of the raw column."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at_least: FiniteFloat
+    counts_as: FiniteFloat
+
+
+class _CompetitionBase(BaseModel):
+    """What all formats share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    banded_attributes: ClassVar[tuple[str, ...]] = ()
+
+    root: Path
+    label_shift: dict[str, LabelShift] = Field(default_factory=dict)
+
+    @field_validator("label_shift")
+    @classmethod
+    def _name_banded_attributes(cls, shifts: dict[str, LabelShift]) -> dict[str, LabelShift]:
+        """Refuse an attribute that has no number behind it: its shift would silently do nothing."""
+        for name in shifts:
+            if not cls.banded_attributes:
+                raise ValueError(f"'{name}': this format has no attribute to shift; remove the entry")
+            if name not in cls.banded_attributes:
+                raise ValueError(f"'{name}' is no attribute with a number; {suggest(name, cls.banded_attributes)}")
+        return shifts
+
+
+class MaskProfiles(_CompetitionBase):
+    """``train/train.csv`` and a folder a person; 18 classes of mask, gender and age."""
+
+    banded_attributes: ClassVar[tuple[str, ...]] = ("age",)
+
+    format: Literal["mask_profiles"]
+    label_shift: dict[str, LabelShift] = Field(
+        default_factory=lambda: {"age": LabelShift(at_least=58, counts_as=60)}, description="years"
+    )
+    draw: DemoDrawing | None = None
+
+
+class IdTarget(_CompetitionBase):
+    """``train.csv`` (ID, target), ``meta.csv``, ``sample_submission.csv``, ``train/`` and ``test/``."""
+
+    format: Literal["id_target"]
+    group_column: Annotated[str, Field(min_length=1)] | None = None
+
+
+class ImageFolder(_CompetitionBase):
+    """``train/<class name>/`` and ``test/``."""
+
+    format: Literal["image_folder"]
+
+
+FORMATS = ("mask_profiles", "id_target", "image_folder")
+
+
+def _check_format(value: Any) -> Any:
+    """Name the nearest format before pydantic lists them all."""
+    if isinstance(value, dict):
+        if "format" not in value:
+            raise ValueError(f"'format' is missing; {suggest('', FORMATS)}")
+        if value["format"] not in FORMATS:
+            raise ValueError(f"format '{value['format']}' is unknown; {suggest(value['format'], FORMATS)}")
+    return value
+
+
+Competition = Annotated[
+    Annotated[MaskProfiles | IdTarget | ImageFolder, Field(discriminator="format")], BeforeValidator(_check_format)
+]
+"""Any competition; ``format`` says which."""

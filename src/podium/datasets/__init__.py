@@ -1,0 +1,1 @@
+"""Catalog datasets of our own, one class a file, where none existed."""

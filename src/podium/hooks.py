@@ -1,0 +1,112 @@
+"""What happens around a run: parameters are checked before it, results are tracked during it and told after it."""
+
+import atexit
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import mlflow
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from pydantic import BaseModel
+
+from podium.atomic_files import write_files_atomically
+from podium.parameters import check_parameters
+from podium.reporting import describe_results
+
+logger = logging.getLogger(__name__)
+
+
+class ParameterHooks:
+    """Refuse wrong parameters before anything is read or written."""
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        write_files_atomically()
+        parameters = context.config_loader["parameters"]
+        runtime = context.config_loader.runtime_params or {}
+        competition = runtime.get("competition", context.config_loader["globals"]["competition"])
+        check_parameters(parameters, str(competition))
+
+
+class TrackingHooks(MlflowHook):
+    """Kedro-mlflow's hook, which logs what the catalog's ``metadata: {mlflow: …}`` asks for.
+
+    - ``params``: every leaf of the recipe, instead of the plugin's one string a parameter group
+    - ``tags``: the values of a flat mapping
+    - ``digests``: the digests in the attributes of a table
+    - ``metrics``: every number of a nested mapping
+    - ``artifact``: the file, or files, just saved
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._catalog: DataCatalog | None = None
+
+    def _log_param(self, name: str, value: Any) -> None:
+        """Leave out the parameter groups of nodes: the resolved recipe is logged by leaves instead."""
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: DataCatalog) -> None:
+        super().before_pipeline_run(run_params=run_params, pipeline=pipeline, catalog=catalog)
+        self._catalog = catalog
+        atexit.register(_end_interrupted_run)  # runs before MLflow's own, which would call the run finished
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        if self._catalog is None or mlflow.active_run() is None:
+            return
+        dataset = self._catalog[dataset_name]
+        kind = (getattr(dataset, "metadata", None) or {}).get("mlflow")
+        if kind == "params":
+            mlflow.log_params({f"recipe.{name}": value for name, value in _flatten(_to_plain(data))})
+        elif kind == "tags":
+            mlflow.set_tags({name: str(value) for name, value in data.items()})
+        elif kind == "digests":
+            mlflow.set_tags(data.attrs)
+        elif kind == "metrics":
+            numbers = {name: value for name, value in _flatten(data) if isinstance(value, int | float)}
+            mlflow.log_metrics({f"{dataset_name}/{name}": float(value) for name, value in numbers.items()})
+        elif kind == "artifact":
+            for path, folder in _list_files(dataset, dataset_name, data):
+                mlflow.log_artifact(path, folder)
+
+
+class ResultHooks:
+    """Tell what came out of a run, in its last lines."""
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self, pipeline: Any, catalog: DataCatalog) -> None:
+        for line in describe_results(catalog, pipeline.all_outputs()):
+            logger.info(line)
+
+
+def _end_interrupted_run() -> None:
+    """Mark a run that Ctrl-C ended as killed; one that went through has been ended before."""
+    if mlflow.active_run() is not None:
+        mlflow.end_run("KILLED")
+
+
+def _to_plain(data: Any) -> Any:
+    return data.model_dump(mode="json") if isinstance(data, BaseModel) else data
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every leaf with its dotted name."""
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _list_files(dataset: Any, name: str, data: Any) -> Iterator[tuple[str, str | None]]:
+    """Yield the file of a plain dataset, or each file of a partitioned one with a folder named after its partition."""
+    if hasattr(dataset, "_partition_to_path"):
+        for partition in sorted(data):
+            yield dataset._partition_to_path(partition), f"{name}/{partition}"
+    elif dataset.exists():
+        path = dataset._get_load_path() if hasattr(dataset, "_get_load_path") else dataset._filepath
+        yield str(path), None

@@ -1,0 +1,123 @@
+"""Read a competition, check every image, and keep its pixels for training."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from podium.competitions import read_competition
+from podium.competitions.config import Competition
+from podium.errors import InputError
+from podium.pipelines.ingestion.config import IngestionConfig
+from podium.vision.backbones import resolve_input as resolve_backbone_input
+from podium.vision.image_store import fill_store
+from podium.vision.recipe import Recipe
+
+logger = logging.getLogger(__name__)
+
+
+def resolve_input(recipe: Recipe) -> dict[str, Any]:
+    """Find what the recipe's backbone wants to be shown.
+
+    Returns:
+        height_px, width_px, resize, mean and std (per channel, on the scale of 0 to 1).
+
+    Raises:
+        InputError: The backbone is unknown or cannot take pictures of that size.
+    """
+    return resolve_backbone_input(recipe).to_dict()
+
+
+def list_images(competition: Competition, name: str) -> dict[str, Any]:
+    """List the organisers' images and labels, before any image is opened.
+
+    Args:
+        competition: Format and root.
+        name: What the user calls it, for messages.
+
+    Returns:
+        listed_images, classes, attributes and submission_template; see
+        :class:`podium.competitions.listing.Listing`.
+
+    Raises:
+        InputError: The folder or a label file is wrong; every case is listed.
+    """
+    listing = read_competition(competition, name)
+    counts = listing.images["subset"].value_counts()
+    n_train, n_test = int(counts.get("train", 0)), int(counts.get("test", 0))
+    logger.info("listed %d training and %d test images of %d classes", n_train, n_test, len(listing.classes))
+    return {
+        "listed_images": listing.images,
+        "classes": listing.classes,
+        "attributes": {name: vars(attribute) for name, attribute in listing.attributes.items()},
+        "submission_template": listing.template,
+    }
+
+
+def ingest_images(
+    listed_images: pd.DataFrame, competition: Competition, input_spec: dict[str, Any], ingestion: IngestionConfig
+) -> dict[str, Any]:
+    """Decode each image once, into the store of this input size; only new and changed files are opened.
+
+    Writes below ``ingestion.store_dir``, the one place that this node touches itself.
+
+    Args:
+        listed_images: image_id, subset, path, label, group_id and attributes.
+        competition: Its root is where the paths begin.
+        input_spec: height_px, width_px and resize.
+        ingestion: Limits, and what to do with bad images.
+
+    Returns:
+        images: the listed ones that can be read, with width_px, height_px, n_bytes, sha256, perceptual_hash;
+        quarantined_images: image_id, subset, path and reason of the others;
+        image_store: folder and size of the store, and how many images were decoded and reused.
+
+    Raises:
+        InputError: Images cannot be read and ``on_bad_image`` is ``error``; every one is listed.
+    """
+    size_px = (input_spec["height_px"], input_spec["width_px"])
+    folder = ingestion.store_dir / f"{size_px[0]}x{size_px[1]}-{input_spec['resize']}"
+    filled = fill_store(
+        folder=folder,
+        root=Path(competition.root),
+        paths=listed_images["path"].tolist(),
+        size_px=size_px,
+        resize=input_spec["resize"],
+        max_pixels=ingestion.max_pixels,
+        n_jobs=ingestion.n_jobs or os.cpu_count() or 1,
+        progress=True,
+    )
+    logger.info("decoded %d images, %d were known", filled.n_decoded, filled.n_reused)
+    images = listed_images.merge(filled.table, on="path", how="left", validate="one_to_one")
+    bad = images["error"].notna()
+    _report_bad_images(images[bad], ingestion)
+    good = images[~bad].drop(columns="error").reset_index(drop=True)
+    _require_classes(good)
+    return {
+        "images": good,
+        "quarantined_images": images.loc[bad, ["image_id", "subset", "path", "error"]].rename(
+            columns={"error": "reason"}
+        ),
+        "image_store": {"folder": folder.as_posix(), "n_decoded": filled.n_decoded, "n_reused": filled.n_reused},
+    }
+
+
+def _report_bad_images(bad: pd.DataFrame, ingestion: IngestionConfig) -> None:
+    cases = [f"{row.path}: {row.error}" for row in bad.itertuples()]
+    if cases and ingestion.on_bad_image == "error":
+        raise InputError(
+            f"{len(cases)} images cannot be read; mend or remove them, or set ingestion.on_bad_image to 'quarantine':",
+            cases,
+        )
+    if cases:
+        logger.warning("set %d images aside that cannot be read; quarantined_images lists them", len(cases))
+
+
+def _require_classes(images: pd.DataFrame) -> None:
+    n_classes = images.loc[images["subset"] == "train", "label"].nunique()
+    if n_classes < 2:  # noqa: PLR2004
+        raise InputError(
+            "There is nothing to tell apart:", [f"readable training images have {n_classes} class(es), not 2"]
+        )

@@ -1,0 +1,81 @@
+"""Deal training images into folds."""
+
+import logging
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from podium.digests import digest_table
+from podium.errors import InputError
+from podium.pipelines.splitting.config import SplittingConfig
+from podium.pipelines.splitting.duplicates import join_groups
+
+logger = logging.getLogger(__name__)
+
+
+def assign_folds(images: pd.DataFrame, classes: pd.DataFrame, splitting: SplittingConfig) -> pd.DataFrame:
+    """Give every training image a fold, balanced over the classes.
+
+    Images of one group, and copies of one image, share a fold. The result depends on the images and the seed alone:
+    not on the order of files, nor on the machine.
+
+    Args:
+        images: image_id, subset, label, group_id, sha256, perceptual_hash; one row an image.
+        classes: label and class_name, for messages.
+        splitting: Number of folds, seed, and what counts as a copy.
+
+    Returns:
+        image_id (str) and fold (int64, 0 to n_folds - 1) of every training image, sorted by image_id;
+        ``attrs["split_digest"]`` names this split.
+
+    Raises:
+        InputError: There are fewer groups than folds.
+    """
+    train = images[images["subset"] == "train"].sort_values("image_id").reset_index(drop=True)
+    groups = join_groups(train, splitting.near_duplicate_max_bits)
+    _report_joined(train, groups)
+    _require_groups(groups, splitting.n_folds)
+    labels = train["label"].to_numpy(np.int64)
+    _warn_of_small_classes(labels, groups, classes, splitting)
+    splitter = StratifiedGroupKFold(splitting.n_folds, shuffle=True, random_state=splitting.seed)
+    fold = np.empty(len(train), dtype=np.int64)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")  # said above, by name
+        for k, (_, held_out) in enumerate(splitter.split(labels, labels, groups)):
+            fold[held_out] = k
+    folds = pd.DataFrame({"image_id": train["image_id"], "fold": fold})
+    folds.attrs["split_digest"] = digest_table(folds)
+    counts = np.bincount(fold, minlength=splitting.n_folds).tolist()
+    logger.info("dealt %d images into folds of %s, split %s", len(folds), counts, folds.attrs["split_digest"])
+    return folds
+
+
+def _report_joined(train: pd.DataFrame, groups: np.ndarray) -> None:
+    n_before, n_after = train["group_id"].nunique(), len(np.unique(groups))
+    if n_after < n_before:
+        logger.info("%d groups became %d, since some hold copies of one image", n_before, n_after)
+
+
+def _require_groups(groups: np.ndarray, n_folds: int) -> None:
+    n_groups = len(np.unique(groups))
+    if n_groups < n_folds:
+        raise InputError(
+            "There are fewer groups than folds:",
+            [f"splitting.n_folds: {n_folds} folds of {n_groups} groups (people, scans, copies); at most {n_groups}"],
+        )
+
+
+def _warn_of_small_classes(
+    labels: np.ndarray, groups: np.ndarray, classes: pd.DataFrame, splitting: SplittingConfig
+) -> None:
+    """Say which classes some folds cannot hold, and what follows for their scores."""
+    names = classes.set_index("label")["class_name"]
+    n_groups = pd.Series(groups).groupby(labels).nunique()
+    for label, count in n_groups[n_groups < splitting.n_folds].items():
+        logger.warning(
+            "class '%s' has images of %d group(s) for %d folds: some folds validate without it, and its F1 rests on "
+            "%d image(s)",
+            names[label], count, splitting.n_folds, int((labels == label).sum()),
+        )  # fmt: skip

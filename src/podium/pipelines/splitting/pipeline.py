@@ -1,0 +1,10 @@
+"""Wiring of the splitting pipeline."""
+
+from kedro.pipeline import Node, Pipeline
+
+from podium.pipelines.splitting.nodes import assign_folds
+
+
+def create_pipeline() -> Pipeline:
+    """Images → folds."""
+    return Pipeline([Node(assign_folds, ["images", "classes", "params:splitting"], "folds", name="assign_folds")])

@@ -1,0 +1,35 @@
+"""Parameters of the training pipeline: how this machine trains, not what."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrainingConfig(BaseModel):
+    """What the machine has.
+
+    Attributes:
+        device: ``auto`` takes a GPU when there is one.
+        precision: ``auto`` takes bf16 on a GPU that has it, else 32 bits.
+        num_workers: Processes that augment; null takes one a core but one. Results do not depend on it.
+        progress: Whether to draw progress bars.
+        checkpoint_dir: Where interrupted folds go on from.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    precision: Literal["auto", "bf16", "32"] = "auto"
+    num_workers: int | None = Field(None, ge=0)
+    progress: bool = True
+    checkpoint_dir: Path
+
+    def count_workers(self) -> int:
+        """Resolve ``num_workers`` on this machine."""
+        if self.num_workers is not None:
+            return self.num_workers
+        return (
+            max(len(os.sched_getaffinity(0)) - 1, 0) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) - 1
+        )

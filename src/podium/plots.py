@@ -1,0 +1,183 @@
+"""Pictures: every figure of the project is drawn here, with fonts that know all scripts."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from plotly.subplots import make_subplots
+
+FONT_FAMILIES = ["DejaVu Sans"]
+HALF = 0.5
+MAX_CLASSES_WITH_COUNTS = 30
+
+
+@cache
+def find_fonts() -> list[str]:
+    """Name the font families to draw with, in the order in which matplotlib looks for a glyph.
+
+    Latin, Greek and Cyrillic letters come from matplotlib's own DejaVu Sans, Korean, Japanese and Chinese ones from the
+    Noto font that the project depends on, so that a name looks the same on every machine.
+    """
+    return FONT_FAMILIES
+
+
+def draw_grid(
+    images: npt.NDArray[np.uint8], row_titles: Sequence[str], column_titles: Sequence[str], title: str
+) -> Figure:
+    """Lay images out as a grid.
+
+    Args:
+        images: uint8, (n_rows, n_columns, height, width, 3).
+        row_titles: One a row, drawn at its left.
+        column_titles: One a column, drawn above.
+        title: Of the whole figure.
+    """
+    n_rows, n_columns = images.shape[:2]
+    figure = Figure(figsize=(1.3 * n_columns + 1.6, 1.3 * n_rows + 0.9), layout="constrained")
+    axes = figure.subplots(n_rows, n_columns, squeeze=False)
+    fonts = find_fonts()
+    for row in range(n_rows):
+        for column in range(n_columns):
+            axis = axes[row, column]
+            axis.imshow(images[row, column])
+            axis.set(xticks=[], yticks=[])
+            if row == 0:
+                axis.set_title(column_titles[column], fontsize=8, family=fonts)
+        axes[row, 0].set_ylabel(row_titles[row], fontsize=8, family=fonts, rotation=0, ha="right", va="center")
+    figure.suptitle(title, fontsize=10, family=fonts)
+    return figure
+
+
+def draw_confusion(confusion: npt.NDArray[np.int64], names: Sequence[str], title: str) -> Figure:
+    """Draw a confusion matrix: counts as numbers, shares of the true class as shades.
+
+    Args:
+        confusion: int, (n, n): rows are true classes, columns predicted ones.
+        names: Of the classes.
+        title: Of the figure.
+    """
+    side = max(4.0, 0.45 * len(names) + 2.5)
+    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    axis = figure.subplots()
+    shown = _fill_confusion(axis, confusion, names)
+    axis.set_title(title, fontsize=10, family=find_fonts())
+    figure.colorbar(shown, ax=axis, label="share of the true class", shrink=0.7)
+    return figure
+
+
+def plot_confusion(confusion: npt.NDArray[np.int64], names: Sequence[str], title: str) -> go.Figure:
+    """Draw the same as :func:`draw_confusion`, to look at in a browser with counts under the pointer."""
+    n = len(names)
+    figure = go.Figure(_make_heatmap(confusion, names, showscale=True))
+    ticks: dict[str, Any] = {"tickmode": "array", "tickvals": list(range(n)), "ticktext": list(names)}
+    figure.update_layout(
+        title=title, template="plotly_white", xaxis={"title": "predicted class", **ticks},
+        yaxis={"title": "true class", "autorange": "reversed", **ticks}, width=max(500, 34 * n + 260),
+        height=max(450, 34 * n + 220),
+    )  # fmt: skip
+    return figure
+
+
+def draw_confusions(parts: Mapping[str, tuple[npt.NDArray[np.int64], Sequence[str]]], title: str) -> Figure:
+    """Draw the confusion of each attribute side by side; says so where there is none.
+
+    Args:
+        parts: By attribute, its confusion (n, n) and the names of its values.
+        title: Of the figure.
+    """
+    figure = Figure(figsize=(4.2 * max(len(parts), 1), 4.2), layout="constrained")
+    axes = figure.subplots(1, max(len(parts), 1), squeeze=False)[0]
+    if not parts:
+        axes[0].set_axis_off()
+        axes[0].text(0.5, 0.5, "classes without attributes", ha="center")
+    for axis, (name, (confusion, names)) in zip(axes, parts.items(), strict=False):
+        _fill_confusion(axis, confusion, names)
+        axis.set_title(name, fontsize=10, family=find_fonts())
+    figure.suptitle(title, fontsize=10, family=find_fonts())
+    return figure
+
+
+def plot_confusions(parts: Mapping[str, tuple[npt.NDArray[np.int64], Sequence[str]]], title: str) -> go.Figure:
+    """Draw the same as :func:`draw_confusions`, to look at in a browser."""
+    figure = make_subplots(rows=1, cols=max(len(parts), 1), subplot_titles=list(parts), horizontal_spacing=0.12)
+    for column, (confusion, names) in enumerate(parts.values(), start=1):
+        figure.add_trace(_make_heatmap(confusion, names, showscale=column == 1), row=1, col=column)
+        ticks = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": list(names)}
+        figure.update_xaxes(title_text="predicted", **ticks, row=1, col=column)
+        figure.update_yaxes(title_text="true", autorange="reversed", **ticks, row=1, col=column)
+    if not parts:
+        figure.add_annotation(text="classes without attributes", showarrow=False)
+    figure.update_layout(title=title, template="plotly_white", width=max(450, 380 * len(parts) + 120), height=450)
+    return figure
+
+
+def plot_curves(history: Any, title: str) -> go.Figure:
+    """Draw losses and scores of every fold over the epochs.
+
+    Args:
+        history: fold, epoch, train_loss, val_loss, val_macro_f1; one row a fold and epoch.
+        title: Of the figure.
+    """
+    figure = make_subplots(rows=1, cols=2, subplot_titles=("loss", "macro F1 on the held-out fold"))
+    # Okabe and Ito's colours, which colour-blind people tell apart.
+    colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+    for fold, rows in history.groupby("fold"):
+        line = {"color": colours[int(fold) % len(colours)]}
+        for column, name, dash, panel in (
+            ("train_loss", f"fold {fold}, training", "dot", 1),
+            ("val_loss", f"fold {fold}, held out", "solid", 1),
+            ("val_macro_f1", f"fold {fold}", "solid", 2),
+        ):
+            trace = go.Scatter(
+                x=rows["epoch"], y=rows[column], name=name, line={**line, "dash": dash}, mode="lines+markers"
+            )
+            figure.add_trace(trace, row=1, col=panel)
+    figure.update_xaxes(title_text="epoch")
+    figure.update_layout(title=title, template="plotly_white", width=1000, height=450)
+    return figure
+
+
+def _fill_confusion(axis: Axes, confusion: npt.NDArray[np.int64], names: Sequence[str]) -> AxesImage:
+    shares = _share_of_true(confusion)
+    shown = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for i, j in zip(*np.nonzero(confusion), strict=True):
+        colour = "white" if shares[i, j] > HALF else "black"
+        axis.text(j, i, str(confusion[i, j]), ha="center", va="center", fontsize=7, color=colour)
+    axis.set_xticks(range(len(names)), names, rotation=90, fontsize=8, family=find_fonts())
+    axis.set_yticks(range(len(names)), names, fontsize=8, family=find_fonts())
+    axis.set_xlabel("predicted class")
+    axis.set_ylabel("true class")
+    return shown
+
+
+def _make_heatmap(confusion: npt.NDArray[np.int64], names: Sequence[str], showscale: bool) -> go.Heatmap:
+    """Place classes by number, since two names may be equal once a browser has trimmed them."""
+    return go.Heatmap(
+        z=_share_of_true(confusion),
+        text=confusion,
+        texttemplate="%{text}" if len(names) <= MAX_CLASSES_WITH_COUNTS else None,
+        customdata=[[(true, predicted) for predicted in names] for true in names],
+        hovertemplate="true %{customdata[0]}<br>predicted %{customdata[1]}<br>%{text} images<extra></extra>",
+        colorscale="Blues",
+        zmin=0,
+        zmax=1,
+        showscale=showscale,
+        colorbar={"title": "share of<br>true class"},
+    )
+
+
+def _share_of_true(confusion: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    total = confusion.sum(axis=1, keepdims=True)
+    return np.divide(confusion, total, out=np.zeros(confusion.shape), where=total > 0)
+
+
+def _register_fonts(paths: Sequence[str]) -> None:
+    for path in paths:
+        font_manager.fontManager.addfont(path)

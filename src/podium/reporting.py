@@ -1,0 +1,46 @@
+"""The last lines of a run: scores, and the addresses of what to look at."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.io import DataCatalog
+
+from podium.datasets.submission import SubmissionDataset
+
+
+def describe_results(catalog: DataCatalog, outputs: set[str]) -> Iterator[str]:
+    """Yield a line for each result among ``outputs``; the submission, or that there is none, comes last."""
+    if "ensemble_scores" in outputs:
+        yield from tabulate_scores(catalog.load("ensemble_weights"), catalog.load("ensemble_scores")).splitlines()
+    for name in ("confusion_picture", "attribute_confusion_picture", "contact_sheet", "worst_images"):
+        if name in outputs:
+            yield f"{name.replace('_', ' ')}: {_shorten(catalog[name]._filepath)}"
+    if outputs:
+        yield "look closer: make ui (MLflow and kedro-viz in a browser)"
+    if "submission" in outputs:
+        dataset = catalog["submission"]
+        assert isinstance(dataset, SubmissionDataset)
+        written = dataset.find_written()
+        yield f"submission: {_shorten(written)}" if written else "there is no test part, so there is nothing to submit"
+
+
+def tabulate_scores(weights: pd.DataFrame, scores: dict[str, Any]) -> str:
+    """Lay members, ensemble, attributes and chance out as a table of text."""
+    rows = [(row.member, f"{row.weight:.3f}", row.macro_f1, row.accuracy, row.n_images) for row in weights.itertuples()]
+    rows.append(("ensemble", "", scores["macro_f1"], scores["accuracy"], scores["n_images"]))
+    rows += [(f"  {name}", "", s["macro_f1"], s["accuracy"], s["n_images"]) for name, s in scores["attributes"].items()]
+    rows.append(("chance", "", scores["chance_macro_f1"], float("nan"), scores["n_images"]))
+    width = max(len(str(row[0])) for row in rows)
+    lines = [f"{'out of fold':<{width}}  weight  macro F1  accuracy  images"]
+    for name, weight, f1, accuracy, n_images in rows:
+        shown = "" if accuracy != accuracy else f"{accuracy:.4f}"  # NaN: guessing has no one accuracy
+        lines.append(f"{name:<{width}}  {weight:>6}  {f1:>8.4f}  {shown:>8}  {n_images:>6}")
+    return "\n".join(lines)
+
+
+def _shorten(path: Any) -> str:
+    """Show a path below the working directory without it."""
+    path = Path(str(path))
+    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else path.as_posix()

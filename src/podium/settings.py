@@ -1,0 +1,14 @@
+"""Project settings; see the Kedro documentation on ``settings.py``."""
+
+from podium.hooks import ParameterHooks, ResultHooks, TrackingHooks
+
+# TrackingHooks are the plugin's own hooks with a different idea of parameters; both at once would log everything twice.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)
+HOOKS = (ParameterHooks(), TrackingHooks(), ResultHooks())
+
+# "soft" lets another environment, or --params, change one leaf and keep its neighbours.
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "merge_strategy": {"parameters": "soft", "globals": "soft", "mlflow": "soft"},
+}

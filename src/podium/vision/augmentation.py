@@ -1,0 +1,140 @@
+"""Policies of albumentations by name; the one module that knows the library."""
+
+import inspect
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import albumentations
+import numpy as np
+import numpy.typing as npt
+
+from podium.errors import raise_if_any, suggest
+
+Step = dict[str, dict[str, Any]]
+Images = npt.NDArray[np.uint8]
+
+_CONTAINERS = ("OneOf", "SomeOf", "RandomOrder", "Sequential")
+
+
+def resolve_policy(name: str, steps: Sequence[Mapping[str, Any]], size_px: tuple[int, int]) -> list[Step]:
+    """Write out every argument of every step, the library's defaults included, and try the policy once.
+
+    Args:
+        name: The policy's name, for messages.
+        steps: One-key mappings ``{transform: {argument: value}}``; ``OneOf`` and its like hold ``transforms``.
+        size_px: Height and width of the pictures, which the policy has to keep.
+
+    Returns:
+        The same steps with all arguments, as plain values.
+
+    Raises:
+        InputError: A transform or an argument is unknown, a value is refused, or the size of a picture changes.
+    """
+    cases = [case for step in steps for case in _check_step(step, f"policies.{name}")]
+    raise_if_any(f"Policy '{name}' cannot be used:", cases)
+    resolved = [_resolve_step(step) for step in steps]
+    raise_if_any(f"Policy '{name}' cannot be used:", _try_policy(name, resolved, size_px))
+    return resolved
+
+
+def build_policy(steps: Sequence[Step]) -> albumentations.Compose:
+    """Make the callable of a resolved policy."""
+    return albumentations.Compose([_build_step(step) for step in steps])
+
+
+def augment_batch(policy: albumentations.Compose, images: Images, seed: int) -> Images:
+    """Augment each image of a batch anew.
+
+    The random state is set once a batch: setting it for every image costs more than a light policy itself.
+
+    Args:
+        policy: From :func:`build_policy`.
+        images: uint8, (batch, height, width, 3).
+        seed: Of this batch; results depend on nothing else.
+
+    Returns:
+        uint8, the same shape, a new array.
+    """
+    policy.set_random_seed(seed % 2**32)
+    augmented = np.empty_like(images)
+    for i, image in enumerate(images):
+        augmented[i] = policy(image=image)["image"]
+    return augmented
+
+
+def _list_transforms() -> dict[str, type]:
+    found = vars(albumentations).items()
+    return {
+        name: value
+        for name, value in found
+        if inspect.isclass(value)
+        and issubclass(value, albumentations.ImageOnlyTransform | albumentations.DualTransform)
+    }
+
+
+def _check_step(step: Mapping[str, Any], place: str) -> list[str]:
+    if not isinstance(step, Mapping) or len(step) != 1:
+        return [
+            f"{place}: a step is one transform with its arguments, as in '- HorizontalFlip: {{p: 0.5}}' (got {step!r})"
+        ]
+    (name, arguments), known = next(iter(step.items())), _list_transforms()
+    arguments = arguments or {}
+    if name in _CONTAINERS:
+        inner = arguments.get("transforms") or []
+        cases = [case for part in inner for case in _check_step(part, f"{place}.{name}")]
+        return cases if inner else [f"{place}.{name}: needs a list of transforms"]
+    if name not in known:
+        return [f"{place}: albumentations has no '{name}'; {suggest(name, [*known, *_CONTAINERS])}"]
+    allowed = inspect.signature(known[name]).parameters
+    return [
+        f"{place}.{name}.{key}: there is no such argument; {suggest(key, allowed)}"
+        for key in arguments
+        if key not in allowed
+    ]
+
+
+def _resolve_step(step: Mapping[str, Any]) -> Step:
+    name, arguments = next(iter(step.items()))
+    arguments = dict(arguments or {})
+    inner = arguments.pop("transforms", None)
+    parameters = inspect.signature(getattr(albumentations, name)).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    resolved = {key: _to_plain(value) for key, value in {**defaults, **arguments}.items()}
+    if inner is not None:
+        resolved["transforms"] = [_resolve_step(part) for part in inner]
+    return {name: resolved}
+
+
+def _to_plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_to_plain(part) for part in value]
+    return value
+
+
+def _build_step(step: Step) -> Any:
+    name, arguments = next(iter(step.items()))
+    arguments = dict(arguments)
+    if "transforms" in arguments:
+        arguments["transforms"] = [_build_step(part) for part in arguments["transforms"]]
+    return getattr(albumentations, name)(**arguments)
+
+
+def _try_policy(name: str, steps: Sequence[Step], size_px: tuple[int, int]) -> list[str]:
+    """Run the policy on noise: a refused value shows itself on building, a changed size on calling."""
+    probe = np.random.default_rng(0).integers(0, 256, (*size_px, 3), dtype=np.uint8)
+    cases = []
+    for step in steps:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            try:
+                result = build_policy([step])(image=probe)["image"]
+            except (TypeError, ValueError, UserWarning) as error:
+                cases.append(f"policies.{name}.{next(iter(step))}: {' '.join(str(error).split())[:300]}")
+                continue
+        if result.shape != probe.shape or result.dtype != np.uint8:
+            cases.append(
+                f"policies.{name}.{next(iter(step))}: turns {probe.shape} uint8 into {result.shape} {result.dtype}; "
+                "a policy has to keep both"
+            )
+    return cases
