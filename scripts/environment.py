@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -50,7 +51,8 @@ def write_stamp(venv: Path, wanted: str) -> None:
 
 def forget_stamp(venv: Path) -> None:
     """Say that ``venv`` is being worked on: until the next stamp it counts as unfinished."""
-    (venv / STAMP_NAME).unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        (venv / STAMP_NAME).unlink()
 
 
 def is_sound(venv: Path) -> bool:

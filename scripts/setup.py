@@ -54,9 +54,9 @@ class SetupError(Exception):
 def describe_wanted(root: Path, constraints: Path | None) -> str:
     """Digest all that decides what ``.venv`` has to hold; environments do not move, so its place counts too."""
     digest = hashlib.sha256()
-    for part in (str(root.resolve()), sys.version, sys.implementation.name, str(constraints)):
+    for part in (str(root.resolve()), sys.version, sys.implementation.name, EXTRAS, str(constraints)):
         digest.update(part.encode() + b"\0")
-    for path in (root / "pyproject.toml", constraints, Path(__file__)):
+    for path in (root / "pyproject.toml", constraints):
         digest.update(b"\0" if path is None else path.read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -74,10 +74,15 @@ def create_environment(venv: Path, lock: int | None = None) -> None:
 
 def install_packages(venv: Path, root: Path, constraints: Path | None, lock: int | None = None) -> None:
     """Let pip install the project (editable) with all extras; what fits already is left alone."""
+    run_command(list_pip_command(venv, constraints, quiet=not sys.stdout.isatty()), root, lock)
+
+
+def list_pip_command(venv: Path, constraints: Path | None, *, quiet: bool) -> list[str]:
+    """Put together what ``install_packages`` runs; a log is spared the thousand lines of progress."""
     command = [str(find_python(venv)), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-    command += [] if sys.stdout.isatty() else ["--quiet"]
+    command += ["--quiet"] if quiet else []
     command += [] if constraints is None else ["--constraint", str(constraints)]
-    run_command([*command, "--editable", f".[{EXTRAS}]"], root, lock)
+    return [*command, "--editable", f".[{EXTRAS}]"]
 
 
 def run_command(command: list[str], folder: Path, lock: int | None = None) -> None:

@@ -3,7 +3,7 @@
 from podium.hooks import ParameterHooks, ResultHooks, TrackingHooks
 
 # TrackingHooks are the plugin's own hooks with a different idea of parameters; both at once would log everything twice.
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 HOOKS = (ParameterHooks(), TrackingHooks(), ResultHooks())
 
 # "soft" lets another environment, or --params, change one leaf and keep its neighbours.

@@ -1,5 +1,6 @@
 """Small competitions on disk, whole unless a test breaks them."""
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def find_cases() -> Callable[[Callable[[], Listing]], list[str]]:
     def read(reader: Callable[[], Listing]) -> list[str]:
         with pytest.raises(InputError) as error:
             reader()
-        assert all(case in str(error.value) for case in error.value.cases)
+        assert {f"  - {case}" for case in error.value.cases} <= set(str(error.value).split("\n"))
         return error.value.cases
 
     return read
@@ -75,8 +76,6 @@ def image_folder(put: Put) -> None:
 @pytest.fixture
 def shuffle_listings(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Let every folder be listed back to front from then on."""
-    import os
-
     true_scandir = os.scandir
 
     class Backwards:

@@ -41,7 +41,8 @@ def test_demo_drawing_is_part_of_mask_profiles() -> None:
 
 
 @pytest.mark.parametrize(
-    ("format_", "meant"), [("mask_profile", "mask_profiles"), ("idtarget", "id_target"), ("image-folder", "image_folder")]
+    ("format_", "meant"),
+    [("mask_profile", "mask_profiles"), ("idtarget", "id_target"), ("image-folder", "image_folder")],
 )
 def test_misspelt_format_names_the_nearest(format_: str, meant: str) -> None:
     assert f"format '{format_}' is unknown; did you mean '{meant}'?" in find_message({"format": format_, "root": "x"})

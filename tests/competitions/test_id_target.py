@@ -32,9 +32,7 @@ def test_whole_competition_is_read(root: Path) -> None:
     assert listing.attributes == {}
 
 
-def test_order_of_listings_and_rows_does_not_matter(
-    root: Path, put: Put, shuffle_listings: Callable[[], None]
-) -> None:
+def test_order_of_listings_and_rows_does_not_matter(root: Path, put: Put, shuffle_listings: Callable[[], None]) -> None:
     before = read_id_target(root)
     put("train.csv", text="ID,target\nc.png,1\nb.jpg,1\na.jpg,0\n")
     put("meta.csv", text="target,class_name\n1,dog\n0,고양이\n")
@@ -125,15 +123,16 @@ def test_missing_labels_are_all_listed_once(root: Path, put: Put, find_cases: Fi
 
 
 @pytest.mark.parametrize(("other", "known"), [("1", "0 to 1"), ("7", "0, 7")])
-def test_unknown_labels_are_all_listed(
-    root: Path, put: Put, find_cases: FindCases, other: str, known: str
-) -> None:
+def test_unknown_labels_are_all_listed(root: Path, put: Put, find_cases: FindCases, other: str, known: str) -> None:
     put("meta.csv", text=f"target,class_name\n0,고양이\n{other},dog\n")
     put("train.csv", text=f"ID,target\na.jpg,17\nb.jpg,{other}\nc.png,-1\n")
-    assert find_cases(lambda: read_id_target(root)) == [
-        f"train.csv line 4: target '-1' is not in meta.csv, which has {known}",
-        f"train.csv line 2: target '17' is not in meta.csv, which has {known}",
-    ][::-1]
+    assert (
+        find_cases(lambda: read_id_target(root))
+        == [
+            f"train.csv line 4: target '-1' is not in meta.csv, which has {known}",
+            f"train.csv line 2: target '17' is not in meta.csv, which has {known}",
+        ][::-1]
+    )
 
 
 def test_faults_of_the_class_names_are_all_listed(root: Path, put: Put, find_cases: FindCases) -> None:

@@ -92,7 +92,7 @@ def test_one_class_only_is_named(root: Path, find_cases: FindCases) -> None:
 def test_missing_and_empty_training_folder_are_named(root: Path, find_cases: FindCases) -> None:
     (root / "train").rename(root / "old")
     assert find_cases(lambda: read_image_folder(root)) == ["train/: there is no such folder; the images belong there"]
-    (root / "train").mkdir()
+    (root / "train/daisy").mkdir(parents=True)
     assert find_cases(lambda: read_image_folder(root)) == ["train/: holds no file; the images belong there"]
 
 

@@ -53,7 +53,9 @@ def test_classes_and_attributes_are_those_of_the_format(root: Path) -> None:
     }
     assert len(listing.classes) == 18
     for row in listing.classes.itertuples():
-        assert row.label == row.target == masks.index(row.mask) * 6 + genders.index(row.gender) * 3 + ages.index(row.age)
+        assert (
+            row.label == row.target == masks.index(row.mask) * 6 + genders.index(row.gender) * 3 + ages.index(row.age)
+        )
         assert row.class_name == f"{row.mask} {row.gender} {row.age}"
     assert listing.classes["class_name"][[0, 10, 14]].tolist() == [
         "wear male <30",
@@ -146,12 +148,15 @@ def test_empty_image_folder_is_one_case(root: Path, find_cases: FindCases) -> No
 
 @pytest.mark.usefixtures("mask_profiles")
 def test_faults_of_every_part_come_together(root: Path, put: Put, find_cases: FindCases) -> None:
-    put("train/train.csv", text=f"{HEADER}\n000001,man,Asian,24,000001_male_Asian_24\n000003,male,x,4,000003_male_x_4\n")
+    put(
+        "train/train.csv", text=f"{HEADER}\n000001,man,Asian,24,000001_male_Asian_24\n000003,male,x,4,000003_male_x_4\n"
+    )
     put("train/images/000001_male_Asian_24/mask6.jpg")
     put("eval/images/t3.jpg")
     assert find_cases(lambda: read_mask_profiles(root)) == [
-        "train/train.csv line 2: gender 'man' is unknown; did you mean 'male'?",
-        "train/train.csv line 2: path '000001_male_Asian_24' says gender 'male', the column says 'man'; they must agree",
+        "train/train.csv line 2: gender 'man' is unknown; allowed: female, male",
+        "train/train.csv line 2: path '000001_male_Asian_24' says gender 'male', the column says 'man'; "
+        "they must agree",
         "train/images/000001_male_Asian_24/mask6.jpg: is none of the seven images of a person; did you mean 'mask5'?",
         "train/train.csv line 3: path '000003_male_x_4': no folder train/images/000003_male_x_4/; "
         "add it or remove the row",

@@ -35,7 +35,9 @@ def test_all_seven_files_have_their_mask_state(root: Path, put: Put) -> None:
 
 
 def test_other_files_are_all_listed(root: Path, put: Put) -> None:
-    put(*(f"images/{PERSON}/{name}" for name in ("mask1.jpg", "mask6.jpg", "Normal.jpg", "x.png", "mask2", "mask3.txt")))
+    put(
+        *(f"images/{PERSON}/{name}" for name in ("mask1.jpg", "mask6.jpg", "Normal.jpg", "x.png", "mask2", "mask3.txt"))
+    )
     prefix = f"images/{PERSON}"
     assert name_files(root)[2] == [
         f"{prefix}/mask2: is no image by its name; remove it",

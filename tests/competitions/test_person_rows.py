@@ -25,7 +25,9 @@ Read = Callable[..., tuple[pd.DataFrame | None, list[str]]]
 
 
 def test_persons_are_read(read: Read) -> None:
-    persons, cases = read("001,male,Asian,24,001_male_Asian_24", " 002 , female,Middle_East,61.0,002_female_Middle_East_61")
+    persons, cases = read(
+        "001,male,Asian,24,001_male_Asian_24", " 002 , female,Middle_East,61.0,002_female_Middle_East_61"
+    )
     assert cases == []
     assert persons is not None
     assert persons["group_id"].tolist() == ["001", "002"]

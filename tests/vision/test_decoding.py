@@ -46,10 +46,17 @@ def make_png(width: int, height: int, raw: bytes, bits: int = 8, colour: int = 2
 
 def make_tiff(width: int, bits: int, raw: bytes, photometric: int = 1, sample_format: int = 1) -> bytes:
     """One gray row, little-endian, uncompressed."""
-    tags = [(256, width), (257, 1), (258, bits), (259, 1), (262, photometric), (273, 134), (277, 1), (278, 1)]
-    tags += [(279, len(raw)), (339, sample_format)]
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
-    return (b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + b"\0" * 4).ljust(134, b"\0") + raw
+    tags = {256: (width,), 257: (1,), 258: (bits,), 259: (1,), 262: (photometric,), 277: (1,), 278: (1,)}
+    return pack_tiff({**tags, 279: (len(raw),), 339: (sample_format,)}, raw)
+
+
+def pack_tiff(tags: dict[int, tuple[int, ...]], raw: bytes) -> bytes:
+    tags = dict(sorted({**tags, 273: (200,)}.items()))  # where the pixels begin
+    entries = b""
+    for tag, values in tags.items():  # one 4-byte or two 2-byte numbers
+        kind, code = ("I", 4) if len(values) == 1 else ("HH", 3)
+        entries += struct.pack(f"<HHI{kind}", tag, code, len(values), *values)
+    return (b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + b"\0" * 4).ljust(200, b"\0") + raw
 
 
 def difference(first: np.ndarray, second: np.ndarray) -> float:
@@ -136,6 +143,13 @@ def test_alpha_is_composited_over_white(n_channels: int) -> None:
     assert difference(decode_image(save(pixels, "PNG"), PLENTY), expected) <= 0.51
 
 
+def test_premultiplied_alpha_is_composited() -> None:
+    raw = bytes([100, 200, 0, 0, 60, 255])  # gray already times alpha, then alpha
+    tags = {256: (3,), 257: (1,), 258: (8, 8), 259: (1,), 262: (1,), 277: (2,), 278: (1,), 279: (6,), 338: (1,)}
+    decoded = decode_image(pack_tiff(tags, raw), PLENTY)[0, :, 0]
+    np.testing.assert_allclose(decoded, [100 + 255 - 200, 255, 60], atol=1)
+
+
 def test_key_colour_shows_white() -> None:
     data = make_png(4, 1, b"\0\x00\x10\x20\x30", colour=0, extra=make_chunk(b"tRNS", b"\0\x10"))
     assert decode_image(data, PLENTY)[0, :, 0].tolist() == [0, 255, 32, 48]
@@ -186,6 +200,8 @@ def test_sixteen_bit_alpha_is_composited() -> None:
 def test_deep_portable_graymap_is_scaled() -> None:
     data = b"P5 3 1 1000\n" + np.array([0, 500, 1000], ">u2").tobytes()
     np.testing.assert_allclose(decode_image(data, PLENTY)[0, :, 0], [0, 127.5, 255], atol=1)
+    dark = b"P5 2 1 65535\n" + np.array([0, 200], ">u2").tobytes()
+    np.testing.assert_allclose(decode_image(dark, PLENTY)[0, :, 0], [0, 200 / 257], atol=1)
 
 
 def test_twelve_bits_of_a_tiff_reach_white() -> None:

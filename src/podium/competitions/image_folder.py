@@ -42,10 +42,10 @@ def _read_train(listing: FolderListing, cases: list[str]) -> tuple[pd.DataFrame,
     classes = pd.DataFrame({"label": labels, "class_name": names, "target": labels})
     files = listing.files[listing.files["name"].str.count("/") == 1]
     class_names = files["name"].str.split("/", n=1).str[0]
-    _report_empty_folders(listing, folders, set(class_names), cases)
-    report_other_files(files, cases)
     label = class_names.map(dict(zip(names, labels, strict=True))).astype("Int64")
-    if len(files):
+    if not listing.files.empty:  # else it was reported as a whole
+        _report_empty_folders(listing, folders, set(class_names), cases)
+        report_other_files(files, cases)
         check_class_counts(label, classes, "train/", cases)
     return files[["image_id", "path"]].assign(label=label, group_id=files["image_id"]), classes
 

@@ -43,6 +43,8 @@ def check_folders(
         label_file: The label file, for messages.
         cases: Takes one line for everything that is wrong.
     """
+    if listing.files.empty:
+        return  # reported as a whole
     folders = pd.Series([folder for folder in listing.folders if "/" not in folder], dtype="str")
     usable = ~find_escapes(persons["path"]) & (persons["path"] != "")
     for line, path in persons.loc[usable & ~persons["folder"].isin(folders), "path"].items():

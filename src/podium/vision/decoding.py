@@ -1,7 +1,7 @@
 """From the bytes of an image file to upright 8-bit RGB, to one size, and to a perceptual hash.
 
-Pillow alone decodes. OpenCV's JPEG decoder gives the same bytes on every real picture measured, but fills the missing
-part of a cut-off file with gray without a word, and gains at most a third of the time once the header was checked.
+Pillow alone decodes. OpenCV gives the same bytes and is up to a third faster, but silently fills what is missing of a
+cut-off JPEG, and of 249 randomly damaged ones that Pillow refused it accepted 97.
 """
 
 import io
@@ -198,7 +198,7 @@ def _scale_deep_gray(image: Image.Image) -> np.ndarray:
     bits = tags.get(_BITS, (16,))[0]
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         gray = (values >> (bits - 8)).clip(0, 255).astype(np.uint8)
-    elif image.mode == "I" and bits == 32 and tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))[0] == _UNSIGNED:
+    elif image.mode == "I" and tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))[0] == _UNSIGNED:
         gray = _scale_unbounded(values.view(np.uint32))  # Pillow knows no unsigned ones and wraps them
     else:
         gray = _scale_unbounded(values)

@@ -41,11 +41,11 @@ TEST_CAMERA = Camera(
 
 def choose_pose(camera: Camera, rng: np.random.Generator) -> Pose:
     """Choose how the head is held: tilted, nearer or farther, off the middle, turned and nodding a little."""
-    x, y = rng.uniform(-0.09, 0.09, size=2)
+    x, y = rng.uniform(-0.06, 0.06, size=2)
     return Pose(
         rotation_deg=float(np.clip(rng.normal(), -2.5, 2.5) * camera.rotation_deg),
-        scale=float(rng.uniform(0.82, 1.04)),
-        shift=(float(x), float(y) + 0.06),
+        scale=float(rng.uniform(0.96, 1.12)),
+        shift=(float(x), float(y) + 0.08),
         turn=float(rng.uniform(-0.06, 0.06)),
         nod=float(rng.uniform(-0.025, 0.025)),
     )
