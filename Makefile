@@ -1,8 +1,8 @@
 # Everything begins with set-up, which does nothing when nothing changed. `make` alone lists what there is.
 
 # The Python that made .venv goes on serving it; name another with `make setup PYTHON=python3.12`.
-VENV_FITS := .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
-PYTHON ?= $(shell $(VENV_FITS) && echo .venv/bin/python || echo python3)
+VENV_FITS := .venv/bin/python -c 'import sys; sys.exit(sys.prefix == sys.base_prefix or sys.version_info < (3, 11))'
+PYTHON ?= $(shell $(VENV_FITS) 2>/dev/null && echo .venv/bin/python || echo python3)
 # The exact versions; `make setup CONSTRAINTS=` lets pip choose within the ranges of pyproject.toml.
 CONSTRAINTS ?= constraints.txt
 # Further arguments for kedro, pytest or the pages, as in `make test ARGS="-m 'not slow'"`.

@@ -67,9 +67,11 @@ def create_environment(venv: Path, lock: int | None = None) -> None:
     The interpreter is the one that this script runs with, or the one behind it when it runs inside an environment: an
     environment that replaces itself would pull the ladder up behind it.
     """
+    interpreter = Path(getattr(sys, "_base_executable", None) or sys.executable)
+    if venv in interpreter.parents:  # its pyvenv.cfg is gone, so it does not know what stands behind it
+        interpreter = interpreter.resolve()
     remove(venv)
-    interpreter = getattr(sys, "_base_executable", None) or sys.executable
-    run_command([interpreter, "-m", "venv", str(venv)], venv.parent, lock)
+    run_command([str(interpreter), "-m", "venv", str(venv)], venv.parent, lock)
 
 
 def install_packages(venv: Path, root: Path, constraints: Path | None, lock: int | None = None) -> None:

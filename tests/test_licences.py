@@ -59,10 +59,10 @@ def applies(needed: Requirement, extras: frozenset[str]) -> bool:
 def list_statements(package: Distribution) -> list[str]:
     """List what a package states about its licence; a whole licence text is cut after its first line."""
     metadata = package.metadata
-    expression = metadata.get("License-Expression")
-    if expression:
-        return [expression]
-    text = (metadata.get("License") or "").strip().partition("\n")[0]
+    expressions = metadata.get_all("License-Expression")
+    if expressions:
+        return list(expressions)
+    text = "".join(metadata.get_all("License") or []).strip().partition("\n")[0]
     classifiers = [line for line in metadata.get_all("Classifier") or [] if line.startswith("License :: ")]
     stated = [
         text,

@@ -1,5 +1,7 @@
 """Project settings; see the Kedro documentation on ``settings.py``."""
 
+from omegaconf.resolvers import oc
+
 from podium.hooks import ParameterHooks, ResultHooks, TrackingHooks
 
 # TrackingHooks are the plugin's own hooks with a different idea of parameters; both at once would log everything twice.
@@ -10,5 +12,6 @@ HOOKS = (ParameterHooks(), TrackingHooks(), ResultHooks())
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
+    "custom_resolvers": {"oc.env": oc.env},  # so that conf/server takes addresses from the environment
     "merge_strategy": {"parameters": "soft", "globals": "soft", "mlflow": "soft"},
 }

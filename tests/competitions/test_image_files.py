@@ -149,9 +149,9 @@ def test_circles_of_links_end(root: Path, put: Put) -> None:
     (root / "train/b/to_a").symlink_to("../a")
     (root / "train/whole").symlink_to(root)
     _, cases = list_train(root)
-    assert "train/a/up/: a link that leads back to a folder above it; remove it" in cases
-    assert "train/whole/: a link that leads back to a folder above it; remove it" in cases
-    assert any(case.startswith("train/a/to_b/to_a/") for case in cases)
+    circles = ["a/up", "a/to_b/to_a/to_b", "a/to_b/to_a/up", "b/to_a/to_b/to_a", "b/to_a/up", "whole"]
+    reason = "a link that leads back to a folder above it; remove it"
+    assert sorted(cases) == sorted(f"train/{circle}/: {reason}" for circle in circles)
 
 
 def test_names_equal_but_for_their_unicode_form_are_named(root: Path, put: Put) -> None:

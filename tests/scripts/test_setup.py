@@ -14,6 +14,8 @@ import pytest
 import environment
 import setup
 
+AddVenv = Callable[[Path], Path]
+
 SCRIPTS = Path(setup.__file__).parent
 ROOT = SCRIPTS.parent
 
@@ -347,6 +349,17 @@ def test_real_environment_is_made_by_the_interpreter_behind_this_one(tmp_path: P
     assert environment.is_sound(venv)
     assert environment.forget_torn_packages(venv) == []
     assert environment.can_run(venv, f"import sys; sys.exit(sys.base_prefix != {sys.base_prefix!r})")
+
+
+@pytest.mark.slow
+def test_environment_that_forgot_what_stands_behind_it_can_still_rebuild_itself(root: Path, add_venv: AddVenv) -> None:
+    """`make` runs this script with the interpreter of .venv, which is about to be deleted."""
+    venv = add_venv(root / ".venv")
+    (venv / "pyvenv.cfg").unlink()
+    code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import setup; from pathlib import Path"
+    code += f"; setup.create_environment(Path({str(venv)!r}))"
+    subprocess.run([environment.find_python(venv), "-c", code], check=True)
+    assert environment.is_sound(venv)
 
 
 def test_exact_versions_are_given_to_pip_unless_left_out(tmp_path: Path) -> None:

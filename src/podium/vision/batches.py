@@ -78,7 +78,7 @@ class AugmentedBatches(Dataset[tuple[Tensor, Tensor]]):
     def __init__(self, store: ImageStore, rows: Rows, labels: npt.NDArray[np.int64], policy: Sequence[Step]) -> None:
         self._store = store
         self._rows = rows
-        self._labels = labels
+        self._labels = labels.copy()  # tables hand out read-only views
         self._policy = build_policy(policy)
 
     def __getitem__(self, batch: PlannedBatch) -> tuple[Tensor, Tensor]:
@@ -96,7 +96,7 @@ class StoredBatches(Dataset[tuple[Tensor, Tensor]]):
     def __init__(self, store: ImageStore, rows: Rows, labels: npt.NDArray[np.int64] | None, batch_size: int) -> None:
         self._store = store
         self._rows = rows
-        self._labels = np.full(len(rows), -1, dtype=np.int64) if labels is None else labels
+        self._labels = np.full(len(rows), -1) if labels is None else labels.copy()  # tables hand out read-only views
         self._batch_size = batch_size
 
     def __len__(self) -> int:

@@ -184,10 +184,12 @@ def _run_trainer(  # noqa: PLR0913
 ) -> None:
     """Run Lightning's loop from the last checkpoint on, and turn its exit on Ctrl-C back into an interruption."""
     last = checkpoint_dir / "last.ckpt"
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it raises its own voice on import
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
         warnings.filterwarnings("ignore", message=".*The number of training batches.*")
+        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
         trainer = pl.Trainer(
             accelerator=hardware.accelerator,
             devices=1,

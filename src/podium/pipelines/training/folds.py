@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from podium.errors import InputError
 from podium.pipelines.training.config import TrainingConfig
 from podium.probabilities import make_table
 from podium.tracking import log_epoch
@@ -19,8 +20,17 @@ from podium.vision.recipe import Recipe
 
 
 def choose_hardware(training: TrainingConfig) -> Hardware:
-    """Resolve ``auto`` on this machine."""
+    """Resolve ``auto`` on this machine.
+
+    Raises:
+        InputError: A GPU is asked for and there is none.
+    """
     has_gpu = torch.cuda.is_available()
+    if training.device == "gpu" and not has_gpu:
+        raise InputError(
+            "This machine cannot train as asked:",
+            ["training.device: 'gpu', but torch sees none; set 'auto' or 'cpu', or check the driver with nvidia-smi"],
+        )
     accelerator = "gpu" if training.device == "gpu" or (training.device == "auto" and has_gpu) else "cpu"
     has_bf16 = accelerator == "gpu" and torch.cuda.is_bf16_supported(including_emulation=False)
     is_bf16 = training.precision == "bf16" or (training.precision == "auto" and has_bf16)
