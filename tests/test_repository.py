@@ -24,7 +24,7 @@ def list_files() -> list[Path]:
     """List the files that git keeps, or would keep with the next `git add`."""
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
     return [path for name in names if name and (path := ROOT / os.fsdecode(name)).is_file()]
 

@@ -40,5 +40,6 @@ def find_input_error(error: BaseException | None) -> InputError | None:
 
 
 run = copy.copy(kedro_run)
+assert kedro_run.callback is not None
 run.callback = tell_input_errors(kedro_run.callback)
 cli.add_command(run)

@@ -16,7 +16,7 @@ class InputError(ValueError):
         self.cases = list(cases)
         super().__init__("\n".join([heading, *(f"  - {case}" for case in self.cases)]))
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type["InputError"], tuple[str, list[str]]]:
         """Keep both parts when the error crosses a process border."""
         return type(self), (self.heading, self.cases)
 

@@ -1,10 +1,12 @@
 """All parameters as one typed tree, so that a misspelt key or name is refused in the first second of a run."""
 
-from typing import Any
+from collections.abc import Sequence
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from podium.competitions.config import Competition
+from podium.competitions.config import FORMATS, Competition
 from podium.errors import InputError, suggest
 from podium.pipelines.augmentation.config import PolicySteps
 from podium.pipelines.ingestion.config import IngestionConfig
@@ -88,36 +90,45 @@ def _list_schema_errors(model: type[BaseModel], values: dict[str, Any], prefix: 
     try:
         model.model_validate(values)
     except ValidationError as error:
-        return [f"{prefix}{_describe_error(model, dict(detail))}" for detail in error.errors()]
+        return [f"{prefix}{_describe_error(model, values, dict(detail))}" for detail in error.errors()]
     return []
 
 
-def _describe_error(model: type[BaseModel], detail: dict[str, Any]) -> str:
-    place = ".".join(str(part) for part in detail["loc"])
+def _describe_error(model: type[BaseModel], values: dict[str, Any], detail: dict[str, Any]) -> str:
+    # Beside keys, pydantic's location names the member of a union and the validator that it was in.
+    place = [part for part in detail["loc"] if part not in FORMATS and not str(part).startswith("function-")]
+    shown = ".".join(str(part) for part in place)
     if detail["type"] == "extra_forbidden":
-        return f"{place}: there is no such key; {suggest(str(detail['loc'][-1]), _list_siblings(model, detail['loc']))}"
-    return f"{place}: {detail['msg']} (got {detail['input']!r})"
+        return f"{shown}: there is no such key; {suggest(str(place[-1]), _list_siblings(model, values, place))}"
+    if detail["type"] == "missing":
+        return f"{shown}: is missing"
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{shown}: {message}" if detail["type"] == "value_error" else f"{shown}: {message} (got {detail['input']!r})"
 
 
-def _list_siblings(model: Any, place: tuple[str | int, ...]) -> list[str]:
-    """Find the keys that the model allows beside the one at ``place``."""
+def _list_siblings(annotation: Any, values: Any, place: Sequence[str | int]) -> list[str]:
+    """Follow ``place`` through the types, and list the keys that stand beside its last part."""
     for part in place[:-1]:
-        model = _step_into(model, part)
-    return sorted(getattr(model, "model_fields", {}))
+        annotation = _resolve_type(annotation, values)
+        inner = annotation.model_fields[part].annotation if _is_model(annotation) else get_args(annotation)[-1]
+        annotation, values = inner, values[part]
+    return sorted(getattr(_resolve_type(annotation, values), "model_fields", {}))
 
 
-def _step_into(annotation: Any, part: str | int) -> Any:
-    """Follow one part of a pydantic error's location: a field, a key of a mapping, or a tag of a union."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        field = annotation.model_fields.get(str(part))
-        return _unwrap(field.annotation) if field else annotation
-    return annotation
+def _resolve_type(annotation: Any, values: Any) -> Any:
+    """Strip ``Annotated`` and ``| None``, and choose from a union the model with the format that is written."""
+    if get_origin(annotation) is Annotated:
+        return _resolve_type(get_args(annotation)[0], values)
+    if get_origin(annotation) not in (Union, UnionType):
+        return annotation
+    options = [_resolve_type(option, values) for option in get_args(annotation) if option is not type(None)]
+    return next((option for option in options if _has_format(option, values)), options[0])
 
 
-def _unwrap(annotation: Any) -> Any:
-    """Reduce ``dict[str, Model]``, ``Model | None`` and unions to the model inside, if there is just one."""
-    from typing import get_args
+def _has_format(model: Any, values: Any) -> bool:
+    field = model.model_fields.get("format") if _is_model(model) else None
+    return field is not None and isinstance(values, dict) and values.get("format") in get_args(field.annotation)
 
-    inner = [_unwrap(part) for part in get_args(annotation) if part not in (str, type(None))]
-    models = [part for part in inner if isinstance(part, type) and issubclass(part, BaseModel)]
-    return models[0] if len(models) == 1 else annotation
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

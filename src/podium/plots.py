@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from plotly.subplots import make_subplots
 
-FONT_FAMILIES = ["DejaVu Sans"]
 HALF = 0.5
 MAX_CLASSES_WITH_COUNTS = 30
 
@@ -25,7 +25,9 @@ def find_fonts() -> list[str]:
     Latin, Greek and Cyrillic letters come from matplotlib's own DejaVu Sans, Korean, Japanese and Chinese ones from the
     Noto font that the project depends on, so that a name looks the same on every machine.
     """
-    return FONT_FAMILIES
+    path = files("noto_cjk_sans_otc") / "NotoSansCJK-Regular.ttc"
+    font_manager.fontManager.addfont(str(path))
+    return ["DejaVu Sans", font_manager.FontProperties(fname=str(path)).get_name()]
 
 
 def draw_grid(
@@ -176,8 +178,3 @@ def _make_heatmap(confusion: npt.NDArray[np.int64], names: Sequence[str], showsc
 def _share_of_true(confusion: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     total = confusion.sum(axis=1, keepdims=True)
     return np.divide(confusion, total, out=np.zeros(confusion.shape), where=total > 0)
-
-
-def _register_fonts(paths: Sequence[str]) -> None:
-    for path in paths:
-        font_manager.fontManager.addfont(path)

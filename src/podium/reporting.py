@@ -16,7 +16,7 @@ def describe_results(catalog: DataCatalog, outputs: set[str]) -> Iterator[str]:
         yield from tabulate_scores(catalog.load("ensemble_weights"), catalog.load("ensemble_scores")).splitlines()
     for name in ("confusion_picture", "attribute_confusion_picture", "contact_sheet", "worst_images"):
         if name in outputs:
-            yield f"{name.replace('_', ' ')}: {_shorten(catalog[name]._filepath)}"
+            yield f"{name.replace('_', ' ')}: {_shorten(vars(catalog[name])['_filepath'])}"
     if outputs:
         yield "look closer: make ui (MLflow and kedro-viz in a browser)"
     if "submission" in outputs:
@@ -31,11 +31,11 @@ def tabulate_scores(weights: pd.DataFrame, scores: dict[str, Any]) -> str:
     rows = [(row.member, f"{row.weight:.3f}", row.macro_f1, row.accuracy, row.n_images) for row in weights.itertuples()]
     rows.append(("ensemble", "", scores["macro_f1"], scores["accuracy"], scores["n_images"]))
     rows += [(f"  {name}", "", s["macro_f1"], s["accuracy"], s["n_images"]) for name, s in scores["attributes"].items()]
-    rows.append(("chance", "", scores["chance_macro_f1"], float("nan"), scores["n_images"]))
+    rows.append(("chance", "", scores["chance_macro_f1"], None, scores["n_images"]))
     width = max(len(str(row[0])) for row in rows)
     lines = [f"{'out of fold':<{width}}  weight  macro F1  accuracy  images"]
     for name, weight, f1, accuracy, n_images in rows:
-        shown = "" if accuracy != accuracy else f"{accuracy:.4f}"  # NaN: guessing has no one accuracy
+        shown = "" if accuracy is None else f"{accuracy:.4f}"
         lines.append(f"{name:<{width}}  {weight:>6}  {f1:>8.4f}  {shown:>8}  {n_images:>6}")
     return "\n".join(lines)
 

@@ -18,8 +18,8 @@ _KINDS: dict[str, Callable[[pd.Series], bool]] = {
 
 def check_images(images: pd.DataFrame) -> pd.DataFrame:
     """Check the columns of ``images``, that ids are unique, and that just the training images have labels."""
-    columns = {name: "text" for name in ("image_id", "subset", "path", "group_id", "sha256", "perceptual_hash")}
-    columns |= {name: "whole" for name in ("label", "width_px", "height_px", "n_bytes")}
+    columns = dict.fromkeys(("image_id", "subset", "path", "group_id", "sha256", "perceptual_hash"), "text")
+    columns |= dict.fromkeys(("label", "width_px", "height_px", "n_bytes"), "whole")
     cases = _check_columns(images, columns)
     if not cases:
         is_train = images["subset"] == "train"

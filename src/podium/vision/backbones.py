@@ -103,12 +103,13 @@ def _load_local_weights(model: nn.Module, path: Path) -> None:
             weights = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # any reader's own error type: they share no base class
         raise InputError("Starting weights cannot be read:", [f"model.pretrained: {path}: {error}"]) from error
-    head = model.get_classifier()
-    heads = {f"{name}." for name, module in model.named_modules() if module is head}
+    config: Any = model.default_cfg
+    names = config["classifier"]  # distilled models have two heads
+    heads = tuple(f"{name}." for name in ([names] if isinstance(names, str) else names))
     own = model.state_dict()
-    body = {k: v for k, v in weights.items() if not k.startswith(tuple(heads))}
+    body = {k: v for k, v in weights.items() if not k.startswith(heads)}
     wrong = [f"{k}: {tuple(v.shape)} in the file" for k, v in body.items() if k not in own or own[k].shape != v.shape]
-    missing = [f"{k}: not in the file" for k in own if k not in body and not k.startswith(tuple(heads))]
+    missing = [f"{k}: not in the file" for k in own if k not in body and not k.startswith(heads)]
     missing = [case for case in missing if "num_batches_tracked" not in case]
     if wrong or missing:
         raise InputError(f"{path} does not hold weights of this backbone:", wrong + missing)
@@ -126,6 +127,7 @@ def _try_size(recipe: Recipe, model: nn.Module, spec: InputSpec, own_size: tuple
             f"Recipe '{recipe.name}' asks for an impossible size:",
             [
                 f"recipes.{recipe.name}.input.size_px: {recipe.model.backbone} cannot take {spec.height_px}x"
-                f"{spec.width_px} px ({' '.join(str(error).split())[:200]}); its own size is {own_size[0]}x{own_size[1]}"
+                f"{spec.width_px} px ({' '.join(str(error).split())[:200]}); "
+                f"its own size is {own_size[0]}x{own_size[1]}"
             ],
         ) from error

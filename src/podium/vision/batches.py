@@ -127,4 +127,3 @@ def load_training_batches(
 def load_stored_batches(batches: StoredBatches, pin_memory: bool) -> DataLoader[tuple[Tensor, Tensor]]:
     """Read batches in order in this process: there is nothing to compute that a worker could take over."""
     return DataLoader(batches, batch_size=None, pin_memory=pin_memory, generator=torch.Generator())
-

@@ -16,6 +16,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from torch import Tensor
 
+from podium.vision.allocator import keep_large_buffers
 from podium.vision.augmentation import Step
 from podium.vision.backbones import InputSpec
 from podium.vision.batches import (
@@ -173,7 +174,7 @@ def _load_batches(
     )
 
 
-def _run_trainer(  # noqa: PLR0913
+def _run_trainer(
     recipe: Recipe,
     hardware: Hardware,
     checkpoint_dir: Path,
@@ -184,6 +185,10 @@ def _run_trainer(  # noqa: PLR0913
 ) -> None:
     """Run Lightning's loop from the last checkpoint on, and turn its exit on Ctrl-C back into an interruption."""
     last = checkpoint_dir / "last.ckpt"
+    if last.exists():
+        logger.info("fold was interrupted before: going on from its last finished epoch")
+    if hardware.accelerator == "cpu":
+        keep_large_buffers()
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it raises its own voice on import
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -213,7 +218,11 @@ def _make_callbacks(recipe: Recipe, checkpoint_dir: Path, progress: bool) -> lis
     monitor, mode = _MONITOR[recipe.criterion]
     # The end of the training epoch comes after validation and after the last step of the schedule, so a checkpoint
     # made there holds a whole epoch. `best` stands before `last`: whatever `last` knows of, is on disk.
-    where = {"dirpath": checkpoint_dir, "enable_version_counter": False, "save_on_train_epoch_end": True}
+    where: dict[str, Any] = {
+        "dirpath": checkpoint_dir,
+        "enable_version_counter": False,
+        "save_on_train_epoch_end": True,
+    }
     callbacks: list[Callback] = [
         ModelCheckpoint(filename="best", monitor=monitor, mode=mode, save_weights_only=True, **where),
         ModelCheckpoint(filename="last", **where),
@@ -261,7 +270,7 @@ class EpochHistory(Callback):
     @property
     def table(self) -> pd.DataFrame:
         """The rows so far."""
-        return pd.DataFrame(self._rows).astype({"epoch": "int64"})
+        return pd.DataFrame(self._rows)
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self._rows}

@@ -45,8 +45,8 @@ def predict_probabilities(  # noqa: PLR0913
     model = model.to(device).eval()
     probabilities = np.zeros((len(rows), n_classes), dtype=np.float32)
     start = 0
-    for images, _ in load_stored_batches(StoredBatches(store, rows, None, batch_size), device.type == "cuda"):
-        images = images.to(device, non_blocking=True)
+    for pixels, _ in load_stored_batches(StoredBatches(store, rows, None, batch_size), device.type == "cuda"):
+        images = pixels.to(device, non_blocking=True)
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32):
             batch = sum(_predict_view(model, images, flip) for flip in flips) / len(flips)
         assert isinstance(batch, Tensor)

@@ -69,11 +69,12 @@ def photograph(picture: np.ndarray, camera: Camera, rng: np.random.Generator) ->
     if blur > 0.2:
         lit = cv2.GaussianBlur(lit, (0, 0), blur)
     noisy = lit + rng.normal(size=picture.shape) * rng.uniform(*camera.noise)
-    return np.clip(np.round(noisy), 0, 255).astype(np.uint8)
+    photo: np.ndarray = np.clip(np.round(noisy), 0, 255).astype(np.uint8)
+    return photo
 
 
 def turn_some(picture: np.ndarray, camera: Camera, rng: np.random.Generator) -> np.ndarray:
-    """Mirror the picture, stand it on its head or, if it is square, lay it on a side, in the camera's share of cases."""
+    """Mirror some pictures, stand them on their head or, if they are square, lay them on a side."""
     turned, way = rng.random() < camera.turned_share, int(rng.integers(4))
     if not turned:
         return picture

@@ -9,7 +9,7 @@ import numpy as np
 from podium.competitions.faces.people import Colour
 
 Points = np.ndarray
-"""float64, (n, 2): x to the right and y down, in units of half the picture's shorter side; (0, 0) is the face's middle."""
+"""float64, (n, 2): x right and y down, in face units (half the picture's shorter side); (0, 0) is the face's middle."""
 
 SUPERSAMPLING = 2
 FRACTION_BITS = 4
@@ -31,7 +31,8 @@ class Pose:
         x = points[:, 0] + self.turn * depths
         y = points[:, 1] + self.nod * depths
         turned = np.column_stack((np.cos(angle) * x - np.sin(angle) * y, np.sin(angle) * x + np.cos(angle) * y))
-        return turned * self.scale + np.array(self.shift)
+        placed: Points = turned * self.scale + np.array(self.shift)
+        return placed
 
 
 class Sketch:
@@ -90,7 +91,7 @@ class Canvas:
     def __init__(self, height_px: int, width_px: int, top: Colour, bottom: Colour):
         fade = np.linspace(0, 1, height_px * SUPERSAMPLING)[:, None]
         column = np.array(top) * (1 - fade) + np.array(bottom) * fade
-        self.pixels = np.repeat(column.astype(np.uint8)[:, None], width_px * SUPERSAMPLING, axis=1)
+        self.pixels: np.ndarray = np.repeat(column.astype(np.uint8)[:, None], width_px * SUPERSAMPLING, axis=1)
 
     def paint(self, sketch: Sketch, pose: Pose) -> None:
         """Paint a sketch over what is there."""

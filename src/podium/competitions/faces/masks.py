@@ -24,7 +24,7 @@ WORN = "worn"
 BELOW_NOSE = "below nose"
 ON_CHIN = "on chin"
 TOP_AND_BOTTOM = {WORN: (0.06, 0.68), BELOW_NOSE: (0.275, 0.75), ON_CHIN: (0.47, 0.80)}
-"""Where the upper and the lower edge of the mask lie in the middle of the face, in face units (the nose ends at 0.24)."""
+"""Where the mask's upper and lower edge lie on the middle line of the face, in face units; the nose ends at 0.24."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,6 @@ COLLARS = ("round", "v", "shirt")
 
 AGE_BANDS = ((18, 30, 0.46), (30, 50, 0.11), (50, 60, 0.35), (60, 75, 0.08))
 """First age, age after the last, share of the people: far too few at 60 and over, as in the real competition."""
-FIRST_OLD_AGE = 60
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,8 @@ class Person:
 def plan_people(n_people: int, rng: np.random.Generator) -> list[tuple[str, int]]:
     """Choose gender and age of every person, so that small drawings hold every class too.
 
-    Ages are dealt out band by band in fixed shares, genders in turn within a band, so every band of two people or
-    more has both genders; independent draws would leave a small drawing without an old man now and then.
+    Ages are dealt out band by band in fixed shares and genders in turn, so two people of neighbouring bands are of
+    both genders; independent draws would leave a small drawing without an old man now and then.
 
     Args:
         n_people: At least 1; from 6 people on every gender occurs in every age band of the label.
@@ -95,11 +94,11 @@ def plan_people(n_people: int, rng: np.random.Generator) -> list[tuple[str, int]
     Returns:
         A shuffled list of (gender, age in years).
     """
-    plan = []
+    ages: list[int] = []
     for (first, end, _), n in zip(AGE_BANDS, _share_out(n_people), strict=True):
-        ages = rng.integers(first, end, size=n)
-        women_first = int(rng.integers(2))
-        plan += [(GENDERS[(i + women_first) % 2], int(age)) for i, age in enumerate(ages)]
+        ages += rng.integers(first, end, size=n).tolist()
+    women_first = int(rng.integers(2))
+    plan = [(GENDERS[(k + women_first) % 2], age) for k, age in enumerate(ages)]
     return [plan[i] for i in rng.permutation(len(plan))]
 
 

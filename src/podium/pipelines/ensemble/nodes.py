@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from podium.digests import digest_table
@@ -19,7 +20,7 @@ Partitions = dict[str, Callable[[], pd.DataFrame]]
 Attributes = dict[str, dict[str, Any]]
 
 
-def weigh_members(  # noqa: PLR0913
+def weigh_members(
     oof: Partitions,
     test_probabilities: Partitions,
     history: Partitions,
@@ -95,19 +96,18 @@ def blend_probabilities(
         ensemble_oof and ensemble_probabilities: image_id, fold (-1 on the test part), one column a class, sorted by
         image_id; the latter has no rows without a test part.
     """
-    partitions = [f"fold_{fold}" for fold in splitting.held_out_folds]
-    blended_oof = blended_test = None
+    folds = [f"fold_{fold}" for fold in splitting.held_out_folds]
+    oof_parts, test_parts = [], []
     for row in ensemble_weights.itertuples():
-        held_out = pd.concat([oof[f"{row.member}/{fold}"]() for fold in partitions]).sort_values("image_id")
-        tests = [test_probabilities[f"{row.member}/{fold}"]().sort_values("image_id") for fold in partitions]
-        oof_part = row.weight * to_matrix(held_out)
-        test_part = row.weight * sum(to_matrix(test) for test in tests) / len(tests)
-        blended_oof = oof_part if blended_oof is None else blended_oof + oof_part
-        blended_test = test_part if blended_test is None else blended_test + test_part
-    fold = held_out["fold"].to_numpy()
+        held_out = pd.concat([oof[f"{row.member}/{fold}"]() for fold in folds]).sort_values("image_id")
+        tests = [test_probabilities[f"{row.member}/{fold}"]().sort_values("image_id") for fold in folds]
+        oof_parts.append(row.weight * to_matrix(held_out))
+        test_parts.append(row.weight * np.mean([to_matrix(test) for test in tests], axis=0))
+    # All members that fit cover the same images, so ids and folds of the last stand for all.
+    blended = make_table(held_out["image_id"], 0, np.sum(oof_parts, axis=0))
     return {
-        "ensemble_oof": make_table(held_out["image_id"], 0, blended_oof).assign(fold=fold),
-        "ensemble_probabilities": make_table(tests[0]["image_id"], -1, blended_test),
+        "ensemble_oof": blended.assign(fold=held_out["fold"].to_numpy()),
+        "ensemble_probabilities": make_table(tests[0]["image_id"], -1, np.sum(test_parts, axis=0)),
     }
 
 

@@ -117,7 +117,7 @@ def _report_bad_images(bad: pd.DataFrame, ingestion: IngestionConfig) -> None:
 
 def _require_classes(images: pd.DataFrame) -> None:
     n_classes = images.loc[images["subset"] == "train", "label"].nunique()
-    if n_classes < 2:  # noqa: PLR2004
+    if n_classes < 2:
         raise InputError(
             "There is nothing to tell apart:", [f"readable training images have {n_classes} class(es), not 2"]
         )

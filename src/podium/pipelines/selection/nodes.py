@@ -36,7 +36,9 @@ def merge_recipe(name: str, recipes: dict[str, dict[str, Any]]) -> dict[str, Any
     current: str | None = name
     while current is not None:
         if current in chain:
-            raise InputError("Recipes are based on each other:", [" -> ".join([*chain, current])])
+            raise InputError(
+                "Recipes are based on each other:", [f"recipes.{name}.based_on: " + " -> ".join([*chain, current])]
+            )
         if current not in recipes:
             place = f"recipes.{chain[-1]}.based_on: " if chain else "recipe: "
             raise InputError(

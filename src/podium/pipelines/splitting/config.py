@@ -21,7 +21,7 @@ class SplittingConfig(BaseModel):
     scheme: Literal["k_fold", "hold_out"] = "k_fold"
     n_folds: int = Field(3, ge=2, le=100)
     seed: int = Field(1, ge=0)
-    near_duplicate_max_bits: int = Field(3, ge=0, le=64)
+    near_duplicate_max_bits: int = Field(4, ge=0, le=64)
 
     @property
     def held_out_folds(self) -> list[int]:

@@ -8,7 +8,7 @@ from podium.digests import digest_table, digest_values
 from podium.vision.recipe import Recipe
 
 
-def identify_member(  # noqa: PLR0913
+def identify_member(
     recipe: Recipe,
     policy: list[dict[str, Any]],
     input_spec: dict[str, Any],

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 OUTPUTS = ("weights", "oof", "test_probabilities", "history")  # history last: it marks a finished fold
 
 
-def identify_member(  # noqa: PLR0913
+def identify_member(
     recipe: Recipe,
     policy: list[dict[str, Any]],
     input_spec: dict[str, Any],
@@ -43,7 +43,7 @@ def identify_member(  # noqa: PLR0913
     return {**identify(recipe, policy, input_spec, images, folds, targets, variants), "folds": splitting.held_out_folds}
 
 
-def train_folds(  # noqa: PLR0913
+def train_folds(
     member: dict[str, Any],
     recipe: Recipe,
     policy: list[dict[str, Any]],

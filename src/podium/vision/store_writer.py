@@ -1,0 +1,224 @@
+"""Writing an image store: rows are appended, then committed by the index; one process at a time.
+
+The index is the commit point: it is replaced after the rows it names have reached the disk. A kill leaves at most rows
+behind that no index names, and the next fill writes over them. Rows move only into a new pixel file, so row numbers
+stay true for whoever has a file open.
+"""
+
+import errno
+import io
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from podium.errors import InputError
+from podium.vision import store_index
+from podium.vision.decoding import ResizeMode
+from podium.vision.store_index import ContentRecord, DamagedIndexError, FileRecord, StoreHeader
+
+try:
+    import fcntl
+except ImportError:  # Windows: the store works, but two processes must not fill it at the same time
+    fcntl = None  # type: ignore[assignment]
+
+_logger = logging.getLogger(__name__)
+
+_COMMIT_EVERY_FILES, _COMMIT_EVERY_S = 2000, 30.0
+_PIXELS = "pixels-{}.u8"
+
+
+class StoreWriter:
+    """The store while it is filled: the index in memory, the pixel file open at its end.
+
+    Attributes:
+        header: The pixel file as it is now; ahead of the index on disk until the next commit.
+        files: What each file holds, by path.
+        contents: What is known of some bytes, by SHA-256.
+    """
+
+    def __init__(self, folder: Path, size_px: tuple[int, int], resize: ResizeMode):
+        self._folder = folder
+        self._committed: StoreHeader | None = None  # what the index on disk names
+        self._n_changes, self._committed_at = 0, time.monotonic()
+        pixels = _name_new_pixels(folder)
+        self.header = StoreHeader(store_index.VERSION, int(size_px[0]), int(size_px[1]), resize, pixels, 0)
+        self.files: dict[str, FileRecord] = {}
+        self._load()
+        self.contents = {file.sha256: file.content for file in self.files.values()}
+
+    def _load(self) -> None:
+        """Go on from the last commit, if there is one."""
+        try:
+            header, index = store_index.read_index(self._folder)
+        except FileNotFoundError:
+            return
+        except DamagedIndexError as error:
+            _logger.warning("image store %s is filled anew: %s", self._folder, error)
+            return
+        _require_same_kind(self._folder, header, self.header)
+        files = store_index.list_files(index)
+        pixels = self._folder / header.pixels
+        n_rows = min(header.n_rows, pixels.stat().st_size // header.row_bytes if pixels.exists() else 0)
+        self._n_changes = header.n_rows - n_rows
+        if self._n_changes:
+            _logger.warning("image store %s lost %d rows: decoded anew", self._folder, self._n_changes)
+            files = {path: file for path, file in files.items() if (file.content.row or 0) < n_rows}
+        self.header = self._committed = replace(header, n_rows=n_rows)
+        self.files = files
+
+    def __enter__(self) -> "StoreWriter":
+        self._pixels = open(self._folder / self.header.pixels, "ab", buffering=0)
+        self._cut_tail(self.header.n_rows)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing behind that the index does not name, whatever happened."""
+        committed = self._committed.pixels if self._committed else None
+        if self._committed and committed == self.header.pixels:  # else rows have moved, or none were ever committed
+            with suppress(OSError):
+                self._cut_tail(self._committed.n_rows)
+        self._pixels.close()
+        for stray in [*self._folder.glob(_PIXELS.format("*")), self._folder / store_index.DRAFT_NAME]:
+            if stray.name != committed:
+                with suppress(OSError):  # not there, or (on Windows) still open in a reader: the next fill tries again
+                    stray.unlink()
+
+    def append(self, decoded: dict[str, tuple[ContentRecord, np.ndarray | None]]) -> None:
+        """Add contents, by SHA-256, with their pixels (uint8, (height, width, 3); null when unreadable)."""
+        n_rows = self.header.n_rows
+        for sha256, (content, pixels) in decoded.items():
+            self.contents[sha256] = content if pixels is None else content._replace(row=n_rows)
+            if pixels is not None:
+                _write_whole(self._pixels, pixels)
+                n_rows += 1
+        self.header = replace(self.header, n_rows=n_rows)
+
+    def remember(self, path: str, file: FileRecord) -> None:
+        """Note what a file holds."""
+        self.files[path] = file
+        self._n_changes += 1
+
+    def forget(self, path: str) -> None:
+        """Drop a file that is gone."""
+        self._n_changes += self.files.pop(path, None) is not None
+
+    def commit_if_due(self) -> None:
+        """Commit from time to time, so that a kill costs little."""
+        waited_s = time.monotonic() - self._committed_at
+        if self._n_changes >= _COMMIT_EVERY_FILES or waited_s >= _COMMIT_EVERY_S:
+            self._commit()
+
+    def finish(self) -> None:
+        """Commit what is left, and drop rows that no file has any more once they are more than half.
+
+        Nothing can be appended after it.
+        """
+        if self._n_changes or self._committed is None:
+            self._commit()
+        used = sorted({file.content.row for file in self.files.values() if file.content.row is not None})
+        if 2 * len(used) < self.header.n_rows:
+            try:
+                self._compact(used)
+            except OSError as error:  # the store is whole without it
+                _logger.warning("image store %s could not be compacted: %s", self._folder, error)
+
+    def _cut_tail(self, n_rows: int) -> None:
+        if os.fstat(self._pixels.fileno()).st_size > n_rows * self.header.row_bytes:
+            self._pixels.truncate(n_rows * self.header.row_bytes)
+
+    def _commit(self) -> None:
+        os.fsync(self._pixels.fileno())
+        store_index.write_index(self._folder, self.header, self.files)
+        self._committed = self.header
+        self._n_changes, self._committed_at = 0, time.monotonic()
+
+    def _compact(self, used: list[int]) -> None:
+        header = replace(self.header, pixels=_name_new_pixels(self._folder), n_rows=len(used))
+        shape = (self.header.n_rows, self.header.row_bytes)
+        rows = np.memmap(self._folder / self.header.pixels, np.uint8, "r", shape=shape)
+        with open(self._folder / header.pixels, "wb", buffering=0) as pixels:
+            for row in used:
+                _write_whole(pixels, rows[row])
+            os.fsync(pixels.fileno())
+        new_rows: dict[int | None, int] = {row: new_row for new_row, row in enumerate(used)}
+        moved = {
+            path: file._replace(content=file.content._replace(row=new_rows.get(file.content.row)))
+            for path, file in self.files.items()
+        }
+        store_index.write_index(self._folder, header, moved)
+        self._committed = header
+        _logger.info("image store %s: dropped %d unused rows", self._folder.name, len(rows) - len(used))
+
+
+@contextmanager
+def open_store_writer(folder: Path, size_px: tuple[int, int], resize: ResizeMode) -> Iterator[StoreWriter]:
+    """Open a store for writing, by this process alone; a second one waits. The folder is made when missing.
+
+    Raises:
+        InputError: The folder cannot be written (the store is then as at its last commit), or holds another size or
+            way of resizing.
+    """
+    with _naming_folder(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with _lock(folder), StoreWriter(folder, size_px, resize) as writer:
+            yield writer
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    if fcntl is None:
+        yield
+        return
+    with open(folder / "lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _logger.info("image store %s: waiting for another process that fills it", folder.name)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
+            _logger.warning("image store %s: its disk has no locks; fill it from one process at a time", folder)
+        yield
+
+
+@contextmanager
+def _naming_folder(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            remedy = "free some space there, or put the store on a larger disk"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            remedy = "make it writable, or choose another folder"
+        else:
+            remedy = "mend that, or choose another folder"
+        case = f"{folder}: {error.strerror or error}; {remedy}"
+        raise InputError("The image store cannot be written:", [case]) from error
+
+
+def _require_same_kind(folder: Path, header: StoreHeader, wanted: StoreHeader) -> None:
+    def describe(kind: StoreHeader) -> str:
+        return f"{kind.height} x {kind.width} px ({kind.resize})"
+
+    if describe(header) != describe(wanted):
+        case = f"{folder}: holds {describe(header)}, asked for {describe(wanted)}; give each kind a folder of its own"
+        raise InputError("The image store is of another kind:", [case])
+
+
+def _name_new_pixels(folder: Path) -> str:
+    numbers = (path.stem.rpartition("-")[2] for path in folder.glob(_PIXELS.format("*")))
+    return _PIXELS.format(1 + max((int(number) for number in numbers if number.isdigit()), default=-1))
+
+
+def _write_whole(file: io.FileIO, row: np.ndarray) -> None:
+    """Write unbuffered, so that a full disk shows here and nothing waits to be written after it."""
+    rest = row.data.cast("B")
+    while rest:
+        rest = rest[file.write(rest) :]
