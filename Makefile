@@ -17,7 +17,8 @@ help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
 setup: ## make .venv ready (about 3 minutes and 7 GB the first time; quick when nothing changed)
-	@command -v $(PYTHON) >/dev/null || { echo "Podium needs Python 3.11 or newer, and there is no $(PYTHON)." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 7))' 2>/dev/null || \
+		{ echo "Podium needs Python 3.11 or newer, which $(PYTHON) is not: make setup PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) scripts/setup.py --constraints "$(CONSTRAINTS)"
 
 demo: setup ## run the whole chain on the competition that Podium draws itself

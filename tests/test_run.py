@@ -1,6 +1,7 @@
 """The whole chain, run as its users run it: one process a run, on the drawn demo."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -10,9 +11,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import Project
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from PIL import Image
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -34,7 +39,6 @@ SMALL = {
     "splitting": {"n_folds": 2},
     "training": {"num_workers": 0, "progress": False},
 }
-MEMBER_FILES = ("*/weights.safetensors",)
 
 
 def digest_results(project: Project) -> dict[str, str]:
@@ -69,10 +73,6 @@ def wait_for_checkpoint(project: Project, process: subprocess.Popen[str], fold: 
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.01)
     pytest.fail("no checkpoint appeared")
-
-
-def count_epochs(output: str) -> int:
-    return len(re.findall(r"epoch \d+ of ", output))
 
 
 def test_same_bytes_whatever_workers_hash_seed_and_directory_order(
@@ -116,3 +116,130 @@ def test_killed_in_the_middle_of_training_then_run_again_gives_the_bytes_of_an_u
     history = killed.find_one("07_model_output/demo/members/*/fold_0/history.parquet")
     assert pd.read_parquet(history)["epoch"].tolist() == list(range(4))
     assert not list((killed.folder / "data").glob("06_models/demo/*/*/checkpoints")), "checkpoints outlive their fold"
+
+
+def test_interrupted_by_ctrl_c_a_run_loses_no_finished_epoch_and_leaves_nothing_half_written(
+    make_project: Callable[[str], Project],
+) -> None:
+    project = make_project("interrupted")
+    project.configure(**SMALL)
+    process = start(project)
+    wait_for_checkpoint(project, process, fold=1, n_epochs=1)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "Traceback" not in output
+    assert not list((project.folder / "data").rglob("*.partial"))
+    first_fold = project.find_one("06_models/demo/*/fold_0/weights.safetensors")
+    saved_at = first_fold.stat().st_mtime_ns
+    done = project.run()
+    assert "fold 0 of small" in done.stdout and "trained before" in done.stdout
+    assert "going on from its last finished epoch" in done.stdout
+    assert first_fold.stat().st_mtime_ns == saved_at
+    runs = mlflow_runs(project)
+    assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED"]
+
+
+def test_second_run_decodes_and_trains_nothing_and_gives_the_same_submission(
+    make_project: Callable[[str], Project],
+) -> None:
+    project = make_project("twice")
+    project.configure(**SMALL)
+    first = project.run()
+    before = digest_results(project)
+    weights = {file: file.stat().st_mtime_ns for file in (project.folder / "data").rglob("weights.safetensors")}
+    second = project.run()
+    assert "decoded 91 images, 0 were known" in first.stdout
+    assert "decoded 0 images, 91 were known" in second.stdout
+    assert second.stdout.count("was trained before") == 2
+    assert "training fold" not in second.stdout
+    assert {file: file.stat().st_mtime_ns for file in weights} == weights
+    assert digest_results(project) == before
+    third = project.run("--params", "recipes.small.loss.name=focal")
+    assert third.stdout.count("training fold") == 2, "a changed recipe is another member"
+    assert "the ensemble has 2 member(s)" in third.stdout
+
+
+def test_every_run_is_tracked_with_its_recipe_curves_digests_plots_and_weights(
+    make_project: Callable[[str], Project],
+) -> None:
+    project = make_project("tracked")
+    project.configure(**SMALL)
+    done = project.run("--params", "recipes.small.optimizer.lr=0.0123")
+    (run,) = mlflow_runs(project)
+    assert run.data.params["recipe.optimizer.lr"] == "0.0123"
+    assert run.data.params["recipe.mixing.cutmix_alpha"] == "0.5"
+    assert not [name for name in run.data.params if not name.startswith("recipe.")]
+    assert {"split_digest", "content_digest", "name"} <= set(run.data.tags)
+    assert {"scores/macro_f1", "scores/attributes.age.macro_f1", "ensemble_scores/macro_f1"} <= set(run.data.metrics)
+    client = mlflow_client(project)
+    for fold in (0, 1):
+        steps = [point.step for point in client.get_metric_history(run.info.run_id, f"fold_{fold}/val_macro_f1")]
+        assert steps == [0, 1, 2, 3]
+    artifacts = {Path(item.path).name for item in client.list_artifacts(run.info.run_id)}
+    assert {"confusion.png", "contact_sheet.png", "class_scores.csv", "submission.csv", "weights"} <= artifacts
+    scores = json.loads(project.find_one("08_reporting/demo/scores.json/*/scores.json").read_text())
+    assert run.data.metrics["scores/macro_f1"] == pytest.approx(scores["macro_f1"], abs=1e-9)
+    assert done.stdout.strip().splitlines()[-1].endswith("submission.csv")
+
+
+def mlflow_client(project: Project) -> MlflowClient:
+    return MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+
+
+def mlflow_runs(project: Project) -> list[Run]:
+    client = mlflow_client(project)
+    return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+
+
+def test_an_old_result_comes_back_by_its_version(make_project: Callable[[str], Project]) -> None:
+    project = make_project("versions")
+    project.configure(**SMALL)
+    project.run()
+    old = project.find_one("07_model_output/demo/submission.csv/*/submission.csv")
+    version = project.find_one("07_model_output/demo/ensemble_probabilities.parquet/*").name
+    project.run("--params", "recipes.small.epochs=1,recipes.small.seed=7")
+    new = project.find_one("07_model_output/demo/submission.csv/*/submission.csv")
+    assert new != old and new.read_bytes() != old.read_bytes()
+    project.run("--pipelines", "submission", "--load-versions", f"ensemble_probabilities:{version}")
+    again = project.find_one("07_model_output/demo/submission.csv/*/submission.csv")
+    assert again not in (old, new)
+    assert again.read_bytes() == old.read_bytes()
+
+
+def test_the_sample_environment_runs_the_whole_chain_from_an_empty_folder(
+    make_project: Callable[[str], Project],
+) -> None:
+    project = make_project("한글 폴더")
+    done = project.run("--env", "sample")
+    lines = done.stdout.strip().splitlines()
+    submission = project.folder / lines[-1].split("submission: ")[1]
+    answers = pd.read_csv(submission)
+    template = pd.read_csv(project.folder / "data/sample/01_raw/demo/eval/info.csv")
+    assert answers["ImageID"].tolist() == template["ImageID"].tolist()
+    assert answers["ans"].isin(range(18)).all()
+    assert any("chance" in line for line in lines) and any("macro F1" in line for line in lines)
+
+
+def test_a_competition_without_a_test_part_in_korean_ends_in_scores(make_project: Callable[[str], Project]) -> None:
+    project = make_project("no_test")
+    project.configure(
+        **{
+            **SMALL,
+            "recipes": {"작은 모델": {**SMALL["recipes"]["small"], "epochs": 1}},  # type: ignore[index]
+            "recipe": "작은 모델",
+            "competitions": {"문서 분류": {"format": "image_folder", "root": "data/01_raw/문서"}},
+        }
+    )
+    rng = np.random.default_rng(0)
+    for name in ("여권", "운전면허증", "영수증"):
+        folder = project.folder / "data/01_raw/문서/train" / name
+        folder.mkdir(parents=True)
+        for i in range(6):
+            Image.fromarray(rng.integers(0, 256, (40, 30, 3), dtype=np.uint8)).save(folder / f"사진 {i}.png")
+    done = project.run("--params", "competition=문서 분류")
+    assert done.stdout.strip().splitlines()[-1].endswith("there is no test part, so there is nothing to submit")
+    assert not list((project.folder / "data/07_model_output").rglob("submission.csv"))
+    scores = pd.read_csv(project.find_one("08_reporting/문서 분류/class_scores.csv/*/class_scores.csv"))
+    assert scores["class_name"].tolist() == sorted(["여권", "운전면허증", "영수증"])
+    assert scores["n_images"].tolist() == [6, 6, 6]

@@ -1,8 +1,8 @@
 """Whole files or none: what is written under a name appears there only when it is complete.
 
 Kedro's datasets write through fsspec straight into the target, so a kill or a full disk in the middle would leave half
-a file that looks like a result. Here every local file that is opened for writing is written beside its target and renamed
-into place when it is closed. Registering it for the ``file`` protocol covers every dataset of the catalog, and
+a file that looks like a result. Here every local file that is opened for writing is written beside its target and
+renamed into place when it is closed. Registering it for the ``file`` protocol covers every dataset of the catalog, and
 Lightning's checkpoints too.
 """
 

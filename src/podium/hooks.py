@@ -52,7 +52,14 @@ class TrackingHooks(MlflowHook):
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: DataCatalog) -> None:
         super().before_pipeline_run(run_params=run_params, pipeline=pipeline, catalog=catalog)
         self._catalog = catalog
-        atexit.register(_end_interrupted_run)  # runs before MLflow's own, which would call the run finished
+        # A run that is still active at exit was interrupted by Ctrl-C, of which hooks hear nothing. This comes before
+        # MLflow's own, which would call it finished.
+        atexit.register(_end_runs, "KILLED")
+
+    @hook_impl
+    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: DataCatalog) -> None:
+        super().after_pipeline_run(run_params=run_params, pipeline=pipeline, catalog=catalog)
+        _end_runs("FINISHED")
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
@@ -83,10 +90,10 @@ class ResultHooks:
             logger.info(line)
 
 
-def _end_interrupted_run() -> None:
-    """Mark a run that Ctrl-C ended as killed; one that went through has been ended before."""
-    if mlflow.active_run() is not None:
-        mlflow.end_run("KILLED")
+def _end_runs(status: str) -> None:
+    """End what is active; the plugin starts the same run anew for every node, and each start wants its end."""
+    while mlflow.active_run() is not None:
+        mlflow.end_run(status)
 
 
 def _to_plain(data: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from noto_cjk_sans_otc import FONT_PATH
 from plotly.subplots import make_subplots
 
 HALF = 0.5
@@ -25,9 +25,8 @@ def find_fonts() -> list[str]:
     Latin, Greek and Cyrillic letters come from matplotlib's own DejaVu Sans, Korean, Japanese and Chinese ones from the
     Noto font that the project depends on, so that a name looks the same on every machine.
     """
-    path = files("noto_cjk_sans_otc") / "NotoSansCJK-Regular.ttc"
-    font_manager.fontManager.addfont(str(path))
-    return ["DejaVu Sans", font_manager.FontProperties(fname=str(path)).get_name()]
+    font_manager.fontManager.addfont(FONT_PATH)
+    return ["DejaVu Sans", font_manager.FontProperties(fname=FONT_PATH).get_name()]
 
 
 def draw_grid(

@@ -3,6 +3,9 @@
 from omegaconf.resolvers import oc
 
 from podium.hooks import ParameterHooks, ResultHooks, TrackingHooks
+from podium.quiet import silence_viz
+
+silence_viz()
 
 # TrackingHooks are the plugin's own hooks with a different idea of parameters; both at once would log everything twice.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)

@@ -1,5 +1,7 @@
 """The submission: a CSV file of exactly the organisers' columns, and no file when there is nothing to submit."""
 
+from typing import Any
+
 import pandas as pd
 from kedro_datasets.pandas import CSVDataset
 
@@ -18,9 +20,19 @@ class SubmissionDataset(CSVDataset):
         ```
     """
 
+    def __init__(self, **options: Any) -> None:
+        """Take the options of ``CSVDataset``."""
+        super().__init__(**options)
+        self._is_withheld = False
+
     def save(self, data: pd.DataFrame) -> None:
-        if len(data):
+        self._is_withheld = data.empty
+        if not self._is_withheld:
             super().save(data)
+
+    def resolve_load_version(self) -> str | None:
+        """Kedro asks for the version just saved; of what was not written, there is none to find."""
+        return self.resolve_save_version() if self._is_withheld else super().resolve_load_version()
 
     def find_written(self) -> str | None:
         """Return the path of this run's submission, or None when nothing was submitted."""

@@ -189,7 +189,8 @@ def _run_trainer(
         logger.info("fold was interrupted before: going on from its last finished epoch")
     if hardware.accelerator == "cpu":
         keep_large_buffers()
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it raises its own voice on import
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # they turn their own voice up on import
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")

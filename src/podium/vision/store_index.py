@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from podium.vision.decoding import ResizeMode
 from podium.vision.source_files import FileStamp
 
-VERSION = 1  # raise it when decoding or resizing changes: older stores are then filled anew
 INDEX_NAME = "index.parquet"
 DRAFT_NAME = "index.parquet.new"
+_VERSION = 1  # raise it when decoding or resizing changes: older stores are then filled anew
 _HEADER_KEY = b"podium_image_store"
 _SCHEMA = pa.schema(
     [
@@ -66,7 +66,6 @@ class FileRecord(NamedTuple):
 class StoreHeader:
     """The pixel file that an index belongs to."""
 
-    version: int
     height: int
     width: int
     resize: ResizeMode
@@ -98,12 +97,13 @@ def read_index(folder: Path) -> tuple[StoreHeader, pa.Table]:
     data = (folder / INDEX_NAME).read_bytes()
     try:
         table = pq.read_table(pa.BufferReader(data))
-        header = StoreHeader(**json.loads((table.schema.metadata or {})[_HEADER_KEY]))
-        table = table.select(_SCHEMA.names)
+        fields = dict(json.loads((table.schema.metadata or {})[_HEADER_KEY]))
+        version = fields.pop("version")
+        header, table = StoreHeader(**fields), table.select(_SCHEMA.names)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedIndexError(f"it is not an index of this version: {error!r}") from error
-    if header.version != VERSION:
-        raise DamagedIndexError(f"it was made by version {header.version}, this is {VERSION}")
+    if version != _VERSION:
+        raise DamagedIndexError(f"it was made by version {version}, this is {_VERSION}")
     return header, table
 
 
@@ -121,7 +121,8 @@ def write_index(folder: Path, header: StoreHeader, files: dict[str, FileRecord])
     rows = [(path, *files[path].stamp, files[path].sha256, *files[path].content) for path in sorted(files)]
     columns = zip(*rows, strict=True) if rows else [()] * len(_SCHEMA)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, _SCHEMA, strict=True)]
-    table = pa.table(arrays, schema=_SCHEMA.with_metadata({_HEADER_KEY: json.dumps(asdict(header))}))
+    metadata = {_HEADER_KEY: json.dumps({"version": _VERSION, **asdict(header)})}
+    table = pa.table(arrays, schema=_SCHEMA.with_metadata(metadata))
     with open(folder / DRAFT_NAME, "wb") as file:
         pq.write_table(table, file)
         file.flush()

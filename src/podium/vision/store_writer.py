@@ -18,9 +18,17 @@ from pathlib import Path
 import numpy as np
 
 from podium.errors import InputError
-from podium.vision import store_index
 from podium.vision.decoding import ResizeMode
-from podium.vision.store_index import ContentRecord, DamagedIndexError, FileRecord, StoreHeader
+from podium.vision.store_index import (
+    DRAFT_NAME,
+    ContentRecord,
+    DamagedIndexError,
+    FileRecord,
+    StoreHeader,
+    list_files,
+    read_index,
+    write_index,
+)
 
 try:
     import fcntl
@@ -46,8 +54,7 @@ class StoreWriter:
         self._folder = folder
         self._committed: StoreHeader | None = None  # what the index on disk names
         self._n_changes, self._committed_at = 0, time.monotonic()
-        pixels = _name_new_pixels(folder)
-        self.header = StoreHeader(store_index.VERSION, int(size_px[0]), int(size_px[1]), resize, pixels, 0)
+        self.header = StoreHeader(int(size_px[0]), int(size_px[1]), resize, _name_new_pixels(folder), n_rows=0)
         self.files: dict[str, FileRecord] = {}
         self._load()
         self.contents = {file.sha256: file.content for file in self.files.values()}
@@ -55,20 +62,22 @@ class StoreWriter:
     def _load(self) -> None:
         """Go on from the last commit, if there is one."""
         try:
-            header, index = store_index.read_index(self._folder)
+            header, index = read_index(self._folder)
         except FileNotFoundError:
             return
         except DamagedIndexError as error:
             _logger.warning("image store %s is filled anew: %s", self._folder, error)
             return
         _require_same_kind(self._folder, header, self.header)
-        files = store_index.list_files(index)
+        files = list_files(index)
         pixels = self._folder / header.pixels
         n_rows = min(header.n_rows, pixels.stat().st_size // header.row_bytes if pixels.exists() else 0)
-        self._n_changes = header.n_rows - n_rows
-        if self._n_changes:
-            _logger.warning("image store %s lost %d rows: decoded anew", self._folder, self._n_changes)
-            files = {path: file for path, file in files.items() if (file.content.row or 0) < n_rows}
+        if n_rows < header.n_rows:
+            _logger.warning("image store %s lost %d rows: decoded anew", self._folder, header.n_rows - n_rows)
+            files = {
+                path: file for path, file in files.items() if file.content.row is None or file.content.row < n_rows
+            }
+            self._n_changes = header.n_rows - n_rows
         self.header = self._committed = replace(header, n_rows=n_rows)
         self.files = files
 
@@ -84,7 +93,7 @@ class StoreWriter:
             with suppress(OSError):
                 self._cut_tail(self._committed.n_rows)
         self._pixels.close()
-        for stray in [*self._folder.glob(_PIXELS.format("*")), self._folder / store_index.DRAFT_NAME]:
+        for stray in [*self._folder.glob(_PIXELS.format("*")), self._folder / DRAFT_NAME]:
             if stray.name != committed:
                 with suppress(OSError):  # not there, or (on Windows) still open in a reader: the next fill tries again
                     stray.unlink()
@@ -134,7 +143,7 @@ class StoreWriter:
 
     def _commit(self) -> None:
         os.fsync(self._pixels.fileno())
-        store_index.write_index(self._folder, self.header, self.files)
+        write_index(self._folder, self.header, self.files)
         self._committed = self.header
         self._n_changes, self._committed_at = 0, time.monotonic()
 
@@ -151,7 +160,7 @@ class StoreWriter:
             path: file._replace(content=file.content._replace(row=new_rows.get(file.content.row)))
             for path, file in self.files.items()
         }
-        store_index.write_index(self._folder, header, moved)
+        write_index(self._folder, header, moved)
         self._committed = header
         _logger.info("image store %s: dropped %d unused rows", self._folder.name, len(rows) - len(used))
 

@@ -9,10 +9,21 @@ from sklearn.model_selection import cross_val_score
 
 from podium.competitions.faces.people import GENDERS, Person, imagine_person, mix, plan_people
 
-GENDER_CUES = (
-    "hair_length hair_volume face_width face_length jaw_width brow_thickness brow_arch eye_size lashes lip_fullness "
-    "nose_width beard moustache"
-).split()
+GENDER_CUES = [
+    "hair_length",
+    "hair_volume",
+    "face_width",
+    "face_length",
+    "jaw_width",
+    "brow_thickness",
+    "brow_arch",
+    "eye_size",
+    "lashes",
+    "lip_fullness",
+    "nose_width",
+    "beard",
+    "moustache",
+]
 
 
 def imagine(gender: str, age_years: int, seed: int) -> Person:

@@ -10,12 +10,14 @@ from podium.competitions.faces.canvas import Pose
 from podium.competitions.faces.people import Person, imagine_person
 from podium.competitions.faces.portrait import STEMS, paint_portrait, sketch_portrait, take_pictures
 
+STILL = Pose()
+
 
 def imagine(age_years: int, seed: int, gender: str = "male") -> Person:
     return imagine_person(gender, age_years, np.random.default_rng(seed))
 
 
-def paint(person: Person, pose: Pose = Pose()) -> np.ndarray:
+def paint(person: Person, pose: Pose = STILL) -> np.ndarray:
     return paint_portrait(sketch_portrait(person, np.random.default_rng(0)), None, pose, (96, 96)).astype(float)
 
 

@@ -47,7 +47,7 @@ def choose_masks(n_masks: int, rng: np.random.Generator) -> list[Mask]:
             colour=mix(COLOURS[k], (float(rng.integers(256)),) * 3, 0.12),
             shape=SHAPES[int(rng.integers(len(SHAPES)))],
             pattern=PATTERNS[int(rng.integers(len(PATTERNS)))],
-            slip=float(rng.uniform(-0.035, 0.045)),
+            slip=float(rng.uniform(-0.02, 0.045)),
         )
         for k in colours
     ]
@@ -75,7 +75,7 @@ def _outline_mask(person: Person, mask: Mask, top: float, bottom: float) -> Poin
         upper = [(0, top), (w * 0.5, top + 0.02), (w, top + 0.07)]
         return smooth(mirror([*upper, (w * 0.98, middle + 0.06), (chin, bottom), (0, bottom)]))
     if mask.shape == "folded":
-        upper = [(0, top - 0.03), (w * 0.35, top), (w, middle - 0.06)]
+        upper = [(0, top), (w * 0.35, top + 0.03), (w, middle - 0.06)]
         return smooth(mirror([*upper, (w * 0.9, middle + 0.1), (chin * 0.8, bottom), (0, bottom + 0.03)]))
     return smooth(
         mirror([(0, top), (w * 0.7, top + 0.03), (w * 0.96, middle), (w * 0.7, bottom - 0.04), (0, bottom + 0.02)])
