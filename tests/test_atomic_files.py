@@ -15,9 +15,10 @@ from typing import Any
 import fsspec
 import pandas as pd
 import pytest
-from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.local import LocalFileSystem, get_umask
 from kedro.io import DataCatalog
 
+from podium import atomic_files
 from podium.atomic_files import AtomicLocalFileSystem, AtomicWriter, write_files_atomically
 
 
@@ -118,6 +119,11 @@ def test_file_dropped_by_an_error_without_being_closed_leaves_nothing(
     require_untouched(target, existed)
 
 
+def write_to(disk: type[io.FileIO], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put another class below the writer, in place of ``io.FileIO``."""
+    monkeypatch.setattr(atomic_files, "AtomicWriter", type("Writer", (AtomicWriter, disk), {}))
+
+
 @pytest.mark.parametrize("mode", ["wb", "w"])
 def test_full_disk_leaves_nothing_half_written_even_if_the_error_is_swallowed(
     files: AtomicLocalFileSystem, target: Path, mode: str, monkeypatch: pytest.MonkeyPatch
@@ -133,7 +139,7 @@ def test_full_disk_leaves_nothing_half_written_even_if_the_error_is_swallowed(
                 raise OSError(errno.ENOSPC, "No space left on device")
             return super().write(data[:3])  # a disk that is nearly full takes a part
 
-    monkeypatch.setattr(AtomicWriter, "__bases__", (FullDisk,))
+    write_to(FullDisk, monkeypatch)
     file = files.open(str(target), mode)
     caught = []
     for step in (lambda: file.write(b"half of it" if "b" in mode else "half of it" * 9000), file.flush, file.close):
@@ -167,7 +173,7 @@ def test_short_writes_are_continued_until_all_is_written(
         def write(self, data: Any) -> int:
             return super().write(data[:7])
 
-    monkeypatch.setattr(AtomicWriter, "__bases__", (ShortWrites,))
+    write_to(ShortWrites, monkeypatch)
     data = bytes(range(256))
     with files.open(str(tmp_path / "a"), "wb") as file:
         assert file.write(data) == len(data)
@@ -183,6 +189,7 @@ def test_file_that_cannot_take_its_name_leaves_nothing_beside_it(files: AtomicLo
 
 KILLED = """
 import sys, time
+from podium import atomic_files
 from podium.atomic_files import AtomicLocalFileSystem
 file = AtomicLocalFileSystem().open(sys.argv[1], "wb")
 file.write(b"half")
@@ -211,12 +218,14 @@ def test_kill_in_the_middle_leaves_the_old_file_untouched(target: Path) -> None:
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
 def test_permissions_follow_the_umask(files: AtomicLocalFileSystem, tmp_path: Path, umask: int, mode: int) -> None:
     before = os.umask(umask)
+    get_umask.cache_clear()  # fsspec asks once a process
     try:
         with files.open(str(tmp_path / "a"), "wb") as file:
             file.write(b"x")
         assert os.umask(umask) == umask
     finally:
         os.umask(before)
+        get_umask.cache_clear()
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == mode
 
 

@@ -82,9 +82,9 @@ def test_misspelt_key_of_a_competition_that_is_called_like_a_format_is_named_by_
         (("training", "num_workers"), -2),
         (("training", "precision"), "16"),
         (("recipes", "기준", "optimizer", "lr"), -1),
-        (("recipes", "기준", "epochs"), 0),
-        (("recipes", "기준", "loss", "label_smoothing"), 1.0),
-        (("recipes", "기준", "criterion"), "f1"),
+        (("recipes", "변형", "epochs"), 0),
+        (("recipes", "변형", "loss", "label_smoothing"), 1.0),
+        (("recipes", "변형", "criterion"), "f1"),
         (("policies", "light"), "strong"),
     ],
 )
@@ -168,7 +168,7 @@ def test_recipe_based_on_nothing_known_is_named_with_the_nearest() -> None:
 
 def test_recipes_based_on_each_other_are_named() -> None:
     cases = list_cases(change("recipes", "기준", "based_on", value="변형"))
-    assert cases == ["기준 -> 변형 -> 기준", "변형 -> 기준 -> 변형"]
+    assert cases == ["recipes.기준.based_on: 기준 -> 변형 -> 기준", "recipes.변형.based_on: 변형 -> 기준 -> 변형"]
 
 
 def test_misspelt_format_is_named_with_the_nearest() -> None:

@@ -31,7 +31,7 @@ GREY: Colour = (208, 206, 204)
 BACKGROUNDS = ("wall", "panels", "lights", "shelf")
 COLLARS = ("round", "v", "shirt")
 
-AGE_BANDS = ((18, 30, 0.46), (30, 50, 0.11), (50, 60, 0.35), (60, 75, 0.08))
+AGE_BANDS = ((18, 30, 0.46), (30, 50, 0.11), (50, 60, 0.35), (60, 80, 0.08))
 """First age, age after the last, share of the people: far too few at 60 and over, as in the real competition."""
 
 
@@ -84,8 +84,9 @@ class Person:
 def plan_people(n_people: int, rng: np.random.Generator) -> list[tuple[str, int]]:
     """Choose gender and age of every person, so that small drawings hold every class too.
 
-    Ages are dealt out band by band in fixed shares and genders in turn, so two people of neighbouring bands are of
-    both genders; independent draws would leave a small drawing without an old man now and then.
+    Ages are spread evenly over each band and genders are dealt out in turn, from the youngest to the oldest, so
+    neighbours in age are of both genders; independent draws would leave a small drawing without an old man, or with
+    nobody beyond 62, now and then.
 
     Args:
         n_people: At least 1; from 6 people on every gender occurs in every age band of the label.
@@ -96,7 +97,8 @@ def plan_people(n_people: int, rng: np.random.Generator) -> list[tuple[str, int]
     """
     ages: list[int] = []
     for (first, end, _), n in zip(AGE_BANDS, _share_out(n_people), strict=True):
-        ages += rng.integers(first, end, size=n).tolist()
+        evenly = (np.arange(n) + rng.random(n)) / max(n, 1)
+        ages += (first + (end - first) * evenly).astype(int).tolist()
     women_first = int(rng.integers(2))
     plan = [(GENDERS[(k + women_first) % 2], age) for k, age in enumerate(ages)]
     return [plan[i] for i in rng.permutation(len(plan))]
@@ -177,17 +179,17 @@ def _age(age_years: int, female: float, spread: np.ndarray, share: np.ndarray) -
 
     def progress(k: int, first: float, last: float, deviation_years: float) -> float:
         looks_like = age_years + 1.5 * spread[0] + deviation_years * spread[k]
-        return float(np.clip((looks_like - first) / (last - first), 0, 1))
+        return float(np.clip((looks_like - first) / (last - first), 0, 1) ** 1.5)
 
-    dyed = share[0] < 0.12 + 0.14 * female
+    dyed = share[0] < 0.08 + 0.10 * female
     proneness = (0.25 + 0.75 * share[1]) * (0.15 if female else 1.0)
     return Ageing(
-        wrinkles=progress(1, 24, 72, 3),
-        sagging=progress(2, 26, 74, 3.5),
-        eye_bags=progress(3, 24, 72, 4),
-        grey=progress(4, 40, 74, 5) * (0.3 if dyed else 1.0),
-        receding=progress(5, 26, 76, 6) * proneness,
-        spots=progress(6, 44, 80, 5),
+        wrinkles=progress(1, 22, 76, 2.5),
+        sagging=progress(2, 24, 78, 2.5),
+        eye_bags=progress(3, 24, 76, 3),
+        grey=progress(4, 36, 76, 4) * (0.3 if dyed else 1.0),
+        receding=progress(5, 26, 78, 5) * proneness,
+        spots=progress(6, 42, 76, 4),
     )
 
 
