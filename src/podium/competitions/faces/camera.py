@@ -41,7 +41,7 @@ TEST_CAMERA = Camera(
 
 def choose_pose(camera: Camera, rng: np.random.Generator) -> Pose:
     """Choose how the head is held: tilted, nearer or farther, off the middle, turned and nodding a little."""
-    x, y = rng.uniform(-0.06, 0.06, size=2)
+    x, y = rng.uniform(-0.08, 0.08, size=2)
     return Pose(
         rotation_deg=float(np.clip(rng.normal(), -2.5, 2.5) * camera.rotation_deg),
         scale=float(rng.uniform(0.96, 1.12)),

@@ -1,0 +1,114 @@
+"""Batches are a function of (seed, epoch) alone, and hold what the plan says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from podium.vision.augmentation import resolve_policy
+from podium.vision.batches import (
+    AugmentedBatches,
+    BatchPlan,
+    StoredBatches,
+    load_stored_batches,
+    load_training_batches,
+)
+from podium.vision.image_store import ImageStore, fill_store
+
+N_IMAGES = 23
+POLICY = [{"HorizontalFlip": {"p": 0.5}}, {"RandomBrightnessContrast": {"p": 1.0}}]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> tuple[ImageStore, np.ndarray]:
+    """A store of noise pictures, and their rows in order of name."""
+    rng = np.random.default_rng(5)
+    names = [f"그림_{i:02d}.png" for i in range(N_IMAGES)]
+    for name in names:
+        Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(tmp_path / name)
+    filled = fill_store(
+        folder=tmp_path / "store", root=tmp_path, paths=names, size_px=(16, 16), resize="stretch", max_pixels=10**6,
+        n_jobs=1, progress=False,
+    )  # fmt: skip
+    opened = ImageStore(tmp_path / "store")
+    return opened, opened.rows_of(filled.table["sha256"])
+
+
+def plan_of(n_variants: list[int], batch_size: int = 4, seed: int = 1, chances: np.ndarray | None = None) -> BatchPlan:
+    return BatchPlan(np.array(n_variants), chances, batch_size, seed)
+
+
+def test_an_epoch_draws_every_variant_once() -> None:
+    drawn = np.concatenate([batch.positions for batch in plan_of([1, 3, 2, 2])])
+    assert np.bincount(drawn).tolist() == [1, 3, 2, 2]
+
+
+def test_plans_differ_between_epochs_and_seeds_and_repeat_for_the_same() -> None:
+    def order(seed: int, epoch: int) -> tuple[list[int], list[int]]:
+        plan = plan_of([1] * 40, seed=seed)
+        plan.set_epoch(epoch)
+        batches = list(plan)
+        return np.concatenate([batch.positions for batch in batches]).tolist(), [batch.seed for batch in batches]
+
+    assert order(1, 0) == order(1, 0)
+    assert order(1, 0)[0] != order(1, 1)[0]
+    assert order(1, 0)[0] != order(2, 0)[0]
+    seeds = [seed for epoch in range(3) for seed in order(1, epoch)[1]]
+    assert len(set(seeds)) == len(seeds), "two batches would be augmented alike"
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(8, [4, 4]), (9, [4, 4]), (10, [4, 4, 2])])
+def test_a_last_batch_of_one_is_dropped_since_a_batch_norm_cannot_train_on_it(n: int, sizes: list[int]) -> None:
+    plan = plan_of([1] * n)
+    assert [len(batch.positions) for batch in plan] == sizes
+    assert len(plan) == len(sizes)
+
+
+def test_the_weighted_sampler_draws_classes_evenly() -> None:
+    labels = np.array([0] * 900 + [1] * 90 + [2] * 10)
+    plan = plan_of([6] * 1000, batch_size=100, chances=1.0 / np.bincount(labels)[labels])
+    drawn = labels[np.concatenate([batch.positions for batch in plan])]
+    assert np.bincount(drawn) / len(drawn) == pytest.approx([1 / 3] * 3, abs=0.03)
+
+
+def test_batches_do_not_depend_on_the_number_of_workers(store: tuple[ImageStore, np.ndarray]) -> None:
+    opened, rows = store
+    policy = resolve_policy("test", POLICY, (16, 16))
+
+    def read(num_workers: int) -> list[tuple[bytes, list[int]]]:
+        batches = AugmentedBatches(opened, rows, np.arange(N_IMAGES), policy)
+        loader = load_training_batches(batches, plan_of([2] * N_IMAGES), num_workers, pin_memory=False)
+        return [(images.numpy().tobytes(), labels.tolist()) for images, labels in loader]
+
+    alone = read(0)
+    assert len(alone) == 12
+    assert read(1) == alone
+    assert read(3) == alone
+
+
+def test_loading_takes_no_numbers_from_the_models_random_state(store: tuple[ImageStore, np.ndarray]) -> None:
+    opened, rows = store
+    batches = AugmentedBatches(opened, rows, np.arange(N_IMAGES), resolve_policy("test", POLICY, (16, 16)))
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    list(load_training_batches(batches, plan_of([1] * N_IMAGES), 0, pin_memory=False))
+    assert torch.equal(torch.rand(4), expected)
+
+
+def test_stored_batches_hold_the_pixels_as_stored_in_order(store: tuple[ImageStore, np.ndarray]) -> None:
+    opened, rows = store
+    order = rows[::-1].copy()
+    labels = np.arange(N_IMAGES)
+    read = list(load_stored_batches(StoredBatches(opened, order, labels, 5), pin_memory=False))
+    assert torch.cat([images for images, _ in read]).numpy().tolist() == np.asarray(opened.pixels[order]).tolist()
+    assert torch.cat([part for _, part in read]).tolist() == labels.tolist()
+    unlabelled = list(load_stored_batches(StoredBatches(opened, order, None, 5), pin_memory=False))
+    assert {int(label) for _, part in unlabelled for label in part} == {-1}
+
+
+def test_a_part_without_images_gives_no_batches(store: tuple[ImageStore, np.ndarray]) -> None:
+    nothing = StoredBatches(store[0], np.array([], dtype=np.int64), None, 5)
+    assert list(load_stored_batches(nothing, pin_memory=False)) == []
