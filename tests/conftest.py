@@ -50,6 +50,7 @@ class Project:
             capture_output=True,
             text=True,
             timeout=280,
+            check=False,
         )
         if check and done.returncode:
             pytest.fail(f"kedro run {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")

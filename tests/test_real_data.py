@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from conftest import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

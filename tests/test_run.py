@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Project
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
+
+from conftest import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -21,7 +21,9 @@ def test_pixels_are_normalised_as_torchvision_does() -> None:
     assert torch.allclose(Normalize(SPEC)(pixels), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("alphas", [{"mixup_alpha": 0.4}, {"cutmix_alpha": 1.0}, {"mixup_alpha": 0.4, "cutmix_alpha": 1.0}])
+@pytest.mark.parametrize(
+    "alphas", [{"mixup_alpha": 0.4}, {"cutmix_alpha": 1.0}, {"mixup_alpha": 0.4, "cutmix_alpha": 1.0}]
+)
 def test_mixing_gives_targets_that_sum_to_one_and_pictures_of_the_same_shape(alphas: dict[str, float]) -> None:
     torch.manual_seed(0)
     mix = make_mixing(MixingConfig(**alphas), 5)

@@ -60,10 +60,14 @@ def train(
 
 
 def same_weights(a: FittedFold, b: FittedFold) -> bool:
-    return all(torch.equal(a.weights[name], b.weights[name]) for name in a.weights) and a.oof.tobytes() == b.oof.tobytes()
+    return (
+        all(torch.equal(a.weights[name], b.weights[name]) for name in a.weights) and a.oof.tobytes() == b.oof.tobytes()
+    )
 
 
-@pytest.mark.parametrize(("criterion", "column", "best"), [("macro_f1", "val_macro_f1", max), ("accuracy", "val_accuracy", max)])
+@pytest.mark.parametrize(
+    ("criterion", "column", "best"), [("macro_f1", "val_macro_f1", max), ("accuracy", "val_accuracy", max)]
+)
 def test_the_best_epoch_by_the_criterion_speaks_out_of_fold(
     fold: tuple[ImageStore, FoldData], tmp_path: Path, criterion: str, column: str, best: Any
 ) -> None:

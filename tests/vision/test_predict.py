@@ -43,7 +43,12 @@ def predict(store: ImageStore, rows: np.ndarray, flips: tuple[str, ...], batch_s
 
 
 def expect(pixels: np.ndarray, flips: tuple[str, ...]) -> np.ndarray:
-    views = {"none": pixels, "horizontal": pixels[:, :, ::-1], "vertical": pixels[:, ::-1], "both": pixels[:, ::-1, ::-1]}
+    views = {
+        "none": pixels,
+        "horizontal": pixels[:, :, ::-1],
+        "vertical": pixels[:, ::-1],
+        "both": pixels[:, ::-1, ::-1],
+    }
     total = np.zeros((len(pixels), 4))
     for flip in flips:
         view = views[flip].astype(np.float64)

@@ -15,7 +15,7 @@ def test_every_class_is_drawn_equally_often() -> None:
     weights = weigh_images("weighted", LABELS)
     assert weights is not None
     np.testing.assert_allclose(weights, [1 / 3, 1 / 3, 1 / 3, 1 / 2, 1 / 2, 1])
-    np.testing.assert_allclose([weights[LABELS == label].sum() for label in (0, 2, 5)], 1.0)
+    np.testing.assert_allclose([weights[label == LABELS].sum() for label in (0, 2, 5)], 1.0)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ def test_seeds_of_all_small_numbers_differ() -> None:
     assert len(seeds) == 12**3
 
 
-@pytest.mark.parametrize(("one", "other"), [((5,), (5, 0)), ((5, 4), (5, 4, 0)), ((0,), (0, 0)), ((1, 2), (1, 2, 0, 0))])
+@pytest.mark.parametrize(
+    ("one", "other"), [((5,), (5, 0)), ((5, 4), (5, 4, 0)), ((0,), (0, 0)), ((1, 2), (1, 2, 0, 0))]
+)
 def test_trailing_zero_is_a_part_of_its_own(one: tuple[int, ...], other: tuple[int, ...]) -> None:
     assert derive_seed(*one) != derive_seed(*other)
 

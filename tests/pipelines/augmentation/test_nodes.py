@@ -1,0 +1,104 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+from PIL import Image
+
+from podium.errors import InputError
+from podium.pipelines.augmentation import create_pipeline
+from podium.pipelines.augmentation.nodes import draw_contact_sheet, plan_variants, resolve_policy
+from podium.vision.recipe import Recipe
+from podium.vision.store_filler import fill_store
+
+SPEC = {"height_px": 16, "width_px": 12}
+POLICIES: dict[str, Any] = {"거울": [{"HorizontalFlip": {"p": 1.0}}], "crop": [{"RandomCrop": {"height": 8, "width": 8}}]}
+CLASSES = pd.DataFrame({"label": [0, 1], "class_name": ["개", "고양이"]})
+
+
+def make_recipe(**values: Any) -> Recipe:
+    return Recipe.model_validate({"name": "기준", "policy": "거울", **values})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Three training pictures and a test picture, and their store."""
+    rng = np.random.default_rng(0)
+    paths = [f"그림 {number}.png" for number in range(4)]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (16, 12, 3), dtype=np.uint8)).save(tmp_path / path)
+    filled = fill_store(tmp_path / "저장소", tmp_path, paths, (16, 12), "stretch", 10**6, 1, False)
+    images = filled.table.assign(image_id=paths, subset=["train"] * 3 + ["test"])
+    return images.assign(label=pd.array([0, 1, 0, None], dtype="Int64")), {"folder": str(tmp_path / "저장소")}
+
+
+def test_policy_of_the_recipe_is_written_out() -> None:
+    assert resolve_policy(make_recipe(), POLICIES, SPEC) == [{"HorizontalFlip": {"p": 1.0}}]
+
+
+def test_policy_has_to_keep_the_size_of_the_input() -> None:
+    with pytest.raises(InputError, match="crop") as error:
+        resolve_policy(make_recipe(policy="crop"), {"crop": [{"RandomCrop": {"height": 8, "width": 8, "p": 1.0}}]}, SPEC)
+    assert "turns (16, 12, 3) uint8 into (8, 8, 3) uint8" in error.value.cases[0]
+
+
+def test_variants_follow_the_training_labels() -> None:
+    targets = pd.DataFrame({"image_id": ["가", "나", "다"], "label": [0, 0, 0], "training_label": [0, 1, 1]})
+    variants = plan_variants(targets, make_recipe(variants={"n_per_image": 2, "min_per_class": 5}))
+    assert variants["image_id"].tolist() == ["가", "나", "다"]
+    assert variants["n_variants"].tolist() == [5, 3, 2]
+
+
+def test_sheet_shows_training_images_as_stored_and_as_the_policy_makes_them(
+    store: tuple[pd.DataFrame, dict[str, Any]], tmp_path: Path
+) -> None:
+    images, image_store = store
+    figure = draw_contact_sheet(images, CLASSES, image_store, [{"HorizontalFlip": {"p": 1.0}}], make_recipe())
+    axes = np.array(figure.axes).reshape(3, 7)
+    for row in range(3):
+        pixels = np.asarray(Image.open(tmp_path / f"그림 {row}.png"))
+        assert np.array_equal(axes[row, 0].images[0].get_array(), pixels)
+        for column in range(1, 7):
+            assert np.array_equal(axes[row, column].images[0].get_array(), pixels[:, ::-1])
+    assert [axis.get_ylabel() for axis in axes[:, 0]] == ["개", "고양이", "개"]
+    assert "'거울'" in figure.get_suptitle()
+    assert "'기준'" in figure.get_suptitle()
+
+
+def test_sheet_is_the_same_every_time_and_its_variants_differ(store: tuple[pd.DataFrame, dict[str, Any]]) -> None:
+    images, image_store = store
+    policy = [{"RandomBrightnessContrast": {"brightness_limit": 0.4, "p": 1.0}}]
+
+    def show() -> list[np.ndarray]:
+        figure = draw_contact_sheet(images, CLASSES, image_store, policy, make_recipe())
+        return [axis.images[0].get_array() for axis in figure.axes]
+
+    first, second = show(), show()
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert len({shown.tobytes() for shown in first}) == len(first)
+
+
+def test_sheet_of_many_images_shows_eight(store: tuple[pd.DataFrame, dict[str, Any]]) -> None:
+    images, image_store = store
+    train = images[images["subset"] == "train"]
+    many = pd.concat([train.assign(image_id=train["image_id"] + str(n)) for n in range(5)])
+    figure = draw_contact_sheet(many, CLASSES, image_store, [], make_recipe())
+    assert len(figure.axes) == 8 * 7
+
+
+def test_pipeline_makes_policy_variants_and_sheet_in_memory(store: tuple[pd.DataFrame, dict[str, Any]]) -> None:
+    images, image_store = store
+    targets = pd.DataFrame({"image_id": images["image_id"][:3], "label": [0, 1, 0], "training_label": [0, 1, 0]})
+    values = {
+        "recipe": make_recipe(), "params:policies": POLICIES, "input_spec": SPEC, "targets": targets,
+        "images": images, "classes": CLASSES, "image_store": image_store,
+    }  # fmt: skip
+    catalog = DataCatalog({name: MemoryDataset(value) for name, value in values.items()})
+    for name in ("policy", "contact_sheet"):
+        catalog[name] = MemoryDataset(copy_mode="assign")
+    SequentialRunner().run(create_pipeline(), catalog)
+    assert catalog["policy"].load() == [{"HorizontalFlip": {"p": 1.0}}]
+    assert len(catalog["contact_sheet"].load().axes) == 21

@@ -1,0 +1,150 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+from PIL import Image
+from pydantic import ValidationError
+
+from podium.competitions.config import IdTarget
+from podium.errors import InputError
+from podium.pipelines.ingestion import create_pipeline
+from podium.pipelines.ingestion.config import IngestionConfig
+from podium.pipelines.ingestion.nodes import ingest_images, list_images, resolve_input
+from podium.schemas import check_classes, check_images
+from podium.vision.image_store import ImageStore
+from podium.vision.recipe import Recipe
+
+SPEC = {"height_px": 8, "width_px": 6, "resize": "stretch"}
+
+
+@pytest.fixture
+def competition(tmp_path: Path) -> IdTarget:
+    """Four training and two test pictures of two classes."""
+    root = tmp_path / "대회"
+    rng = np.random.default_rng(0)
+    for subset, names in (("train", "가나다라"), ("test", "마바")):
+        (root / subset).mkdir(parents=True)
+        for name in names:
+            Image.fromarray(rng.integers(0, 256, (10, 12, 3), dtype=np.uint8)).save(root / subset / f"{name}.png")
+    train = pd.DataFrame({"ID": [f"{name}.png" for name in "가나다라"], "target": [0, 1, 0, 1]})
+    train.to_csv(root / "train.csv", index=False)
+    pd.DataFrame({"target": [0, 1], "class_name": ["개", "고양이"]}).to_csv(root / "meta.csv", index=False)
+    pd.DataFrame({"ID": ["바.png", "마.png"], "target": [0, 0]}).to_csv(root / "sample_submission.csv", index=False)
+    return IdTarget(format="id_target", root=root)
+
+
+def ingest(competition: IdTarget, tmp_path: Path, **config: Any) -> dict[str, Any]:
+    listed = list_images(competition, "대회")["listed_images"]
+    return ingest_images(listed, competition, SPEC, IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1, **config))
+
+
+def test_listing_has_the_tables_of_the_chain(competition: IdTarget) -> None:
+    listed = list_images(competition, "대회")
+    assert set(listed) == {"listed_images", "classes", "attributes", "submission_template"}
+    assert len(listed["listed_images"]) == 6
+    check_classes(listed["classes"])
+    assert listed["attributes"] == {}
+    assert listed["submission_template"]["ID"].tolist() == ["바.png", "마.png"]
+
+
+def test_missing_competition_is_told_by_the_users_name_for_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        list_images(IdTarget(format="id_target", root=tmp_path / "없음"), "내 대회")
+    assert error.value.cases[0].startswith("competitions.내 대회.root: ")
+
+
+def test_every_image_is_measured_and_its_pixels_are_kept(competition: IdTarget, tmp_path: Path) -> None:
+    results = ingest(competition, tmp_path)
+    images = check_images(results["images"])
+    assert len(images) == 6
+    assert set(zip(images["width_px"], images["height_px"], strict=True)) == {(12, 10)}
+    assert "error" not in images
+    assert results["quarantined_images"].empty
+    assert list(results["quarantined_images"]) == ["image_id", "subset", "path", "reason"]
+    store = ImageStore(Path(results["image_store"]["folder"]))
+    assert store.pixels[store.rows_of(images["sha256"].tolist())].shape == (6, 8, 6, 3)
+
+
+def test_second_time_nothing_is_decoded_again(competition: IdTarget, tmp_path: Path) -> None:
+    first, second = ingest(competition, tmp_path), ingest(competition, tmp_path)
+    assert (first["image_store"]["n_decoded"], first["image_store"]["n_reused"]) == (6, 0)
+    assert (second["image_store"]["n_decoded"], second["image_store"]["n_reused"]) == (0, 6)
+    pd.testing.assert_frame_equal(first["images"], second["images"])
+
+
+def test_each_input_size_and_way_of_resizing_has_a_store_of_its_own(competition: IdTarget, tmp_path: Path) -> None:
+    listed = list_images(competition, "대회")["listed_images"]
+    config = IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1)
+    specs = [SPEC, {**SPEC, "width_px": 8}, {**SPEC, "resize": "pad"}]
+    folders = {ingest_images(listed, competition, spec, config)["image_store"]["folder"] for spec in specs}
+    assert len(folders) == 3
+    assert all(Path(folder).parent == tmp_path / "저장소" for folder in folders)
+
+
+def spoil(competition: IdTarget, *names: str) -> None:
+    for name in names:
+        (competition.root / name).write_bytes(b"no picture")
+
+
+def test_every_bad_image_is_named_and_what_to_do(competition: IdTarget, tmp_path: Path) -> None:
+    spoil(competition, "train/나.png", "test/마.png")
+    with pytest.raises(InputError) as error:
+        ingest(competition, tmp_path)
+    assert error.value.heading.startswith("2 images cannot be read; mend or remove them, or set ingestion.on_bad_image")
+    assert sorted(case.split(":")[0] for case in error.value.cases) == ["test/마.png", "train/나.png"]
+
+
+def test_bad_images_are_set_aside_with_their_reasons_on_request(competition: IdTarget, tmp_path: Path) -> None:
+    spoil(competition, "train/나.png", "test/마.png")
+    results = ingest(competition, tmp_path, on_bad_image="quarantine")
+    assert len(check_images(results["images"])) == 4
+    aside = results["quarantined_images"].set_index("image_id")
+    assert sorted(aside.index) == ["test/마.png", "train/나.png"]
+    assert aside["subset"].to_dict() == {"test/마.png": "test", "train/나.png": "train"}
+    assert aside["reason"].str.len().min() > 5
+
+
+def test_images_of_too_many_pixels_are_bad(competition: IdTarget, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        ingest(competition, tmp_path, max_pixels=119)
+    assert len(error.value.cases) == 6
+
+
+def test_one_class_that_is_left_is_nothing_to_tell_apart(competition: IdTarget, tmp_path: Path) -> None:
+    spoil(competition, "train/나.png", "train/라.png")
+    with pytest.raises(InputError, match="nothing to tell apart") as error:
+        ingest(competition, tmp_path, on_bad_image="quarantine")
+    assert error.value.cases == ["readable training images have 1 class(es), not 2"]
+
+
+def test_input_of_the_recipe_is_plain(tmp_path: Path) -> None:
+    recipe = Recipe.model_validate({"name": "r", "model": {"backbone": "test_resnet"}, "input": {"size_px": [32, 48]}})
+    spec = resolve_input(recipe)
+    assert (spec["height_px"], spec["width_px"], spec["resize"]) == (32, 48, "stretch")
+    assert set(spec) == {"height_px", "width_px", "resize", "mean", "std"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("on_bad_image", "skip"), ("max_pixels", 0), ("n_jobs", 0), ("threads", 2), ("store_dir", None)]
+)
+def test_wrong_parameter_is_refused_by_its_name(name: str, value: Any) -> None:
+    with pytest.raises(ValidationError, match=f"(?m)^{name}$"):
+        IngestionConfig.model_validate({"store_dir": "x", name: value})
+
+
+def test_pipeline_goes_from_files_to_a_filled_store_in_memory(competition: IdTarget, tmp_path: Path) -> None:
+    recipe = Recipe.model_validate({"name": "r", "model": {"backbone": "test_resnet"}, "input": {"size_px": [32, 32]}})
+    values = {
+        "recipe": recipe, "competition": competition, "params:competition": "대회",
+        "params:ingestion": IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1),
+    }  # fmt: skip
+    catalog = DataCatalog({name: MemoryDataset(value) for name, value in values.items()})
+    for name in ("listed_images", "input_spec"):
+        catalog[name] = MemoryDataset()
+    results = SequentialRunner().run(create_pipeline(), catalog)
+    check_images(results["images"].load())
+    assert ImageStore(Path(results["image_store"].load()["folder"])).size_px == (32, 32)

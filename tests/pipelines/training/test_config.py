@@ -1,0 +1,36 @@
+import os
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from podium.pipelines.training.config import TrainingConfig
+
+
+def test_stated_number_of_workers_holds() -> None:
+    assert TrainingConfig(checkpoint_dir="x", num_workers=0).count_workers() == 0
+    assert TrainingConfig(checkpoint_dir="x", num_workers=5).count_workers() == 5
+
+
+@pytest.mark.parametrize(("cores", "workers"), [({0}, 0), ({0, 1}, 1), (set(range(16)), 15)])
+def test_workers_leave_one_core_of_those_that_may_be_used(
+    cores: set[int], workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores, raising=False)
+    assert TrainingConfig(checkpoint_dir="x").count_workers() == workers
+
+
+def test_workers_are_counted_on_systems_without_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert TrainingConfig(checkpoint_dir="x").count_workers() == 7
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert TrainingConfig(checkpoint_dir="x").count_workers() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("device", "cuda"), ("precision", "fp16"), ("num_workers", -1), ("epochs", 3)]
+)
+def test_wrong_value_is_refused_by_its_name(name: str, value: Any) -> None:
+    with pytest.raises(ValidationError, match=f"(?m)^{name}$"):
+        TrainingConfig.model_validate({"checkpoint_dir": "x", name: value})

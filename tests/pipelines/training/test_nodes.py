@@ -1,0 +1,147 @@
+"""Folds are trained once, saved one by one, and never on a split that leaks."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from podium.errors import InputError
+from podium.pipelines.splitting.config import SplittingConfig
+from podium.pipelines.training import folds as one_fold
+from podium.pipelines.training import nodes
+from podium.pipelines.training.config import TrainingConfig
+from podium.pipelines.training.nodes import OUTPUTS, identify_member, train_folds
+from podium.vision.recipe import Recipe
+
+IMAGES = pd.DataFrame(
+    {
+        "image_id": ["시험", "라", "다", "나", "가"],
+        "subset": ["test", "train", "train", "train", "train"],
+        "label": pd.array([None, 1, 0, 1, 0], dtype="Int64"),
+        "group_id": [None, "4", "3", "2", "1"],
+        "sha256": list("edcba"),
+        "perceptual_hash": [digit * 64 for digit in "0369c"],
+    }
+)
+FOLDS = pd.DataFrame({"image_id": ["가", "나", "다", "라"], "fold": [0, 1, 0, 1]})
+TARGETS = pd.DataFrame({"image_id": ["나", "가", "라", "다"], "label": [1, 0, 1, 0], "training_label": [1, 0, 1, 1]})
+VARIANTS = pd.DataFrame({"image_id": ["다", "가", "라", "나"], "n_variants": [3, 1, 4, 2]})
+SPEC = {"height_px": 8, "width_px": 8, "resize": "stretch", "mean": [0.5] * 3, "std": [0.2] * 3}
+MEMBER = {"name": "기준-0a", "folds": [0, 1]}
+
+
+def identify(images: pd.DataFrame = IMAGES, **splitting: Any) -> dict[str, Any]:
+    config = SplittingConfig(**{"n_folds": 2, **splitting})
+    return identify_member(Recipe(name="기준"), [], SPEC, images, FOLDS, TARGETS, VARIANTS, config)
+
+
+@pytest.mark.parametrize(("scheme", "held_out"), [("k_fold", [0, 1]), ("hold_out", [0])])
+def test_member_has_the_folds_of_the_scheme(scheme: str, held_out: list[int]) -> None:
+    member = identify(scheme=scheme)
+    assert member["folds"] == held_out
+    assert member["name"] == identify()["name"], "the scheme says how many folds are trained, not how"
+
+
+def test_split_that_leaks_has_no_member() -> None:
+    images = IMAGES.assign(group_id=[None, "1", "3", "2", "1"])
+    with pytest.raises(InputError, match="leaks") as error:
+        identify(images)
+    assert error.value.cases == ["가 in fold 0; 라 in fold 1"]
+
+
+def test_near_copies_are_those_of_the_split() -> None:
+    images = IMAGES.assign(perceptual_hash=["0" * 64, "c" * 63 + "d", "6" * 64, "9" * 64, "c" * 64])
+    with pytest.raises(InputError, match="leaks"):
+        identify(images, near_duplicate_max_bits=1)
+    identify(images, near_duplicate_max_bits=0)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Put a fold that is trained at once in place of training; holds what each call was given."""
+    calls: list[dict[str, Any]] = []
+    names = ["recipe", "spec", "policy", "store", "train", "test", "n_classes", "member", "fold", "hardware", "folder"]
+
+    def fit(*arguments: Any) -> dict[str, Any]:
+        calls.append(dict(zip(names, arguments, strict=True)))
+        calls[-1]["folder"].mkdir(parents=True)
+        return {name: f"{name} of {calls[-1]['fold']}" for name in OUTPUTS}
+
+    monkeypatch.setattr(one_fold, "fit_and_describe", fit)
+    return calls
+
+
+def train(tmp_path: Path, finished: dict[str, pd.DataFrame] | None = None) -> Any:
+    training = TrainingConfig(checkpoint_dir=tmp_path / "모델", device="cpu", num_workers=0)
+    classes = pd.DataFrame({"label": [0, 1]})
+    return train_folds(
+        MEMBER, Recipe(name="기준"), [], SPEC, IMAGES, classes, {"folder": "저장소"}, FOLDS, TARGETS, VARIANTS,
+        finished or {}, training,
+    )  # fmt: skip
+
+
+def test_each_fold_is_handed_out_as_soon_as_it_ends(calls: list[dict[str, Any]], tmp_path: Path) -> None:
+    results = train(tmp_path)
+    assert next(results) == {name: {"기준-0a/fold_0": f"{name} of 0"} for name in OUTPUTS}
+    assert [call["fold"] for call in calls] == [0]
+    assert next(results) == {name: {"기준-0a/fold_1": f"{name} of 1"} for name in OUTPUTS}
+    assert next(results, None) is None
+
+
+def test_checkpoints_are_kept_until_the_fold_is_saved(calls: list[dict[str, Any]], tmp_path: Path) -> None:
+    folder = tmp_path / "모델" / "기준-0a"
+    results = train(tmp_path)
+    next(results)
+    assert (folder / "fold_0" / "checkpoints").is_dir(), "the runner has not saved yet"
+    next(results)
+    assert not (folder / "fold_0" / "checkpoints").exists()
+    assert (folder / "fold_1" / "checkpoints").is_dir()
+    next(results, None)
+    assert not (folder / "fold_1" / "checkpoints").exists()
+
+
+def test_tables_in_any_order_are_joined_by_image(calls: list[dict[str, Any]], tmp_path: Path) -> None:
+    list(train(tmp_path))
+    joined = calls[0]["train"].set_index("image_id")
+    assert joined.index.tolist() == ["가", "나", "다", "라"]
+    assert joined["sha256"].tolist() == list("abcd")
+    assert joined["fold"].tolist() == [0, 1, 0, 1]
+    assert joined["training_label"].tolist() == [0, 1, 1, 1]
+    assert joined["n_variants"].tolist() == [1, 2, 3, 4]
+    assert calls[0]["test"]["image_id"].tolist() == ["시험"]
+    assert calls[0]["n_classes"] == 2
+    assert calls[0]["store"] == "저장소"
+
+
+def test_finished_fold_is_not_trained_again_but_its_curves_are_told(
+    calls: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logged = []
+    monkeypatch.setattr(nodes, "log_epoch", lambda fold, row: logged.append((fold, row["epoch"])))
+    history = pd.DataFrame({"fold": [0, 0], "epoch": [0, 1], "val_loss": [1.0, 0.5]})
+    results = list(train(tmp_path, {"기준-0a/fold_0": history}))
+    assert results[0] == {name: {} for name in OUTPUTS}
+    assert [call["fold"] for call in calls] == [1]
+    assert logged == [(0, 0), (0, 1)]
+
+
+def test_finished_fold_of_another_member_does_not_count(calls: list[dict[str, Any]], tmp_path: Path) -> None:
+    list(train(tmp_path, {"기준-0b/fold_0": pd.DataFrame(), "다른-0a/fold_1": pd.DataFrame()}))
+    assert [call["fold"] for call in calls] == [0, 1]
+
+
+def test_failing_fold_leaves_its_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any) -> None:
+        arguments[-1].mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(one_fold, "fit_and_describe", fail)
+    with pytest.raises(KeyboardInterrupt):
+        list(train(tmp_path))
+    assert (tmp_path / "모델" / "기준-0a" / "fold_0" / "checkpoints").is_dir()
+
+
+def test_history_is_saved_last_since_it_marks_a_finished_fold() -> None:
+    assert OUTPUTS[-1] == "history"
+    assert set(OUTPUTS) == {"weights", "oof", "test_probabilities", "history"}
