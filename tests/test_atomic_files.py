@@ -1,5 +1,6 @@
 """A file is there whole, or not at all, whatever goes wrong while it is written."""
 
+import contextlib
 import errno
 import gzip
 import io
@@ -53,6 +54,12 @@ def require_untouched(path: Path, existed: bool) -> None:
         assert path.read_bytes() == b"old"
 
 
+def write_half(file: Any, mode: str, error: type[BaseException] = ZeroDivisionError) -> None:
+    """Fail in the middle of writing."""
+    file.write(b"half" if "b" in mode else "half")
+    raise error
+
+
 @pytest.mark.parametrize("mode", ["wb", "w"])
 def test_finished_file_is_whole_and_alone(files: AtomicLocalFileSystem, target: Path, mode: str) -> None:
     text = "가나다\n" * 10_000
@@ -82,8 +89,7 @@ def test_error_in_the_middle_leaves_nothing_half_written(
 ) -> None:
     existed = target.exists()
     with pytest.raises(error), files.open(str(target), mode) as file:
-        file.write(b"half" if "b" in mode else "half")
-        raise error
+        write_half(file, mode, error)
     require_untouched(target, existed)
 
 
@@ -93,12 +99,8 @@ def test_file_closed_while_an_error_passes_leaves_nothing(
 ) -> None:
     existed = target.exists()
     file = files.open(str(target), mode)
-    with pytest.raises(ZeroDivisionError):
-        try:
-            file.write(b"half" if "b" in mode else "half")
-            raise ZeroDivisionError
-        finally:
-            file.close()
+    with pytest.raises(ZeroDivisionError), contextlib.closing(file):
+        write_half(file, mode)
     require_untouched(target, existed)
 
 
@@ -107,15 +109,8 @@ def test_file_dropped_by_an_error_without_being_closed_leaves_nothing(
 ) -> None:
     existed = target.exists()
 
-    def write_half() -> None:
-        file = files.open(str(target), "wb")
-        file.write(b"half")
-        raise ZeroDivisionError
-
-    try:
-        write_half()
-    except ZeroDivisionError:
-        pass
+    with contextlib.suppress(ZeroDivisionError):
+        write_half(files.open(str(target), "wb"), "wb")
     require_untouched(target, existed)
 
 
@@ -229,10 +224,8 @@ def test_permissions_follow_the_umask(files: AtomicLocalFileSystem, tmp_path: Pa
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == mode
 
 
-@pytest.mark.parametrize("name", ["가" * 80, "a" * 250, ".hidden", "no extension", "점.이.많은.이름"])
-def test_any_name_that_the_disk_takes_can_be_written(
-    files: AtomicLocalFileSystem, tmp_path: Path, name: str
-) -> None:
+@pytest.mark.parametrize("name", ["가" * 80, "a" * 250, ".hidden", "no extension", "점.이.많은.이름"], ids=range(5))
+def test_any_name_that_the_disk_takes_can_be_written(files: AtomicLocalFileSystem, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"the disk takes it")
     with files.open(str(tmp_path / name), "wb") as file:
         file.write(b"x")
@@ -257,10 +250,8 @@ def test_transaction_keeps_all_files_or_none(files: AtomicLocalFileSystem, tmp_p
                 file.write(name.encode())
         assert not (tmp_path / "a").exists()
     assert [(tmp_path / name).read_bytes() for name in ("a", "b")] == [b"a", b"b"]
-    with pytest.raises(ZeroDivisionError), files.transaction:
-        with files.open(str(tmp_path / "a"), "wb") as file:
-            file.write(b"new")
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), files.transaction, files.open(str(tmp_path / "a"), "wb") as file:
+        write_half(file, "wb")
     assert (tmp_path / "a").read_bytes() == b"a"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 

@@ -21,9 +21,7 @@ ENVIRONMENTS = ["base", "sample", "server"]
 
 
 def load(environment: str, conf: Path = CONF, **runtime_params: Any) -> OmegaConfigLoader:
-    loader = OmegaConfigLoader(
-        str(conf), env=environment, runtime_params=runtime_params, **settings.CONFIG_LOADER_ARGS
-    )
+    loader = OmegaConfigLoader(str(conf), env=environment, runtime_params=runtime_params, **settings.CONFIG_LOADER_ARGS)
     loader.config_patterns["mlflow"] = ["mlflow*", "mlflow*/**", "**/mlflow*"]  # as kedro-mlflow does
     return loader
 
@@ -66,9 +64,7 @@ def test_environment_repeats_nothing_of_base(environment: str) -> None:
 @pytest.mark.parametrize("environment", ["sample", "server"])
 def test_environment_changes_what_it_states_and_keeps_the_rest(environment: str) -> None:
     base, other = (list_leaves(load(name, data_root="x")["parameters"]) for name in ("base", environment))
-    stated = {
-        key.removeprefix("parameters") for key in read_environment(environment) if key.startswith("parameters")
-    }
+    stated = {key.removeprefix("parameters") for key in read_environment(environment) if key.startswith("parameters")}
     changed = {key for key in other if base.get(key) != other[key]}
     paths = {key for key in other if str(other[key]).startswith(("data/", "x/"))}
     assert set(other) == set(base)
@@ -165,4 +161,6 @@ def test_every_recipe_has_a_backbone_of_its_size_and_a_policy_that_works(environ
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_no_recipe_of_the_project_needs_a_network(environment: str) -> None:
     parameters = load(environment)["parameters"]
-    assert all(select_recipe(name, parameters["recipes"]).model.pretrained is not True for name in parameters["recipes"])
+    assert all(
+        select_recipe(name, parameters["recipes"]).model.pretrained is not True for name in parameters["recipes"]
+    )

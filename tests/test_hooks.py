@@ -127,7 +127,13 @@ def test_digests_of_a_table_become_tags(log: Log) -> None:
 
 
 def test_every_number_of_a_nested_mapping_becomes_a_metric_and_nothing_else_does(log: Log) -> None:
-    scores = {"member": "기준", "macro_f1": 0.5, "n_images": 7, "folds": {"fold_0": {"macro_f1": 0.25}}, "attributes": {}}
+    scores = {
+        "member": "기준",
+        "macro_f1": 0.5,
+        "n_images": 7,
+        "folds": {"fold_0": {"macro_f1": 0.25}},
+        "attributes": {},
+    }
     save(MemoryDataset(metadata={"mlflow": "metrics"}), scores, "scores")
     assert log.metrics == {"scores/macro_f1": 0.5, "scores/n_images": 7.0, "scores/folds.fold_0.macro_f1": 0.25}
 
@@ -215,9 +221,7 @@ def test_run_that_went_through_ends_as_finished_at_once(monkeypatch: pytest.Monk
     assert runs.ended == ["FINISHED"] * 3
 
 
-def test_results_are_the_last_lines_of_a_run(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_results_are_the_last_lines_of_a_run(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     pipeline = SimpleNamespace(all_outputs=lambda: {"scores"})
     monkeypatch.setattr(hooks, "describe_results", lambda catalog, outputs: [f"{catalog} {outputs}", "끝"])
     with caplog.at_level(logging.INFO, logger="podium.hooks"):

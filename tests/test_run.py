@@ -171,7 +171,9 @@ def test_every_run_is_tracked_with_its_recipe_curves_digests_plots_and_weights(
     assert run.data.params["recipe.optimizer.lr"] == "0.0123"
     assert run.data.params["recipe.mixing.cutmix_alpha"] == "0.5"
     assert not [name for name in run.data.params if not name.startswith("recipe.")]
-    assert {"split_digest", "content_digest", "name"} <= set(run.data.tags)
+    assert {"folds.split_digest", "member.split_digest", "member.content_digest"} <= set(run.data.tags)
+    assert run.data.tags["member.name"].startswith("small-")
+    assert run.info.run_name == "small (whole chain)"
     assert {"scores/macro_f1", "scores/attributes.age.macro_f1", "ensemble_scores/macro_f1"} <= set(run.data.metrics)
     client = mlflow_client(project)
     for fold in (0, 1):

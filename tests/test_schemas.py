@@ -50,9 +50,7 @@ def list_cases(check: Callable[[pd.DataFrame], pd.DataFrame], table: pd.DataFram
 
 
 @pytest.mark.parametrize(("check", "table"), RIGHT)
-def test_a_right_table_comes_back_as_it_is(
-    check: Callable[[pd.DataFrame], pd.DataFrame], table: pd.DataFrame
-) -> None:
+def test_a_right_table_comes_back_as_it_is(check: Callable[[pd.DataFrame], pd.DataFrame], table: pd.DataFrame) -> None:
     before = table.copy()
     assert check(table) is table
     pd.testing.assert_frame_equal(table, before)
@@ -116,9 +114,7 @@ def test_each_training_image_without_label_or_group_is_named() -> None:
 
 def test_test_image_with_label_is_named() -> None:
     images = make_images().assign(label=pd.array([1, 0, 1], dtype="Int64"))
-    assert list_cases(check_images, images) == [
-        "label of test/다.jpg: training images have one, test images have none"
-    ]
+    assert list_cases(check_images, images) == ["label of test/다.jpg: training images have one, test images have none"]
 
 
 @pytest.mark.parametrize("labels", [[1, 0], [0, 2], [1, 2]])

@@ -2,11 +2,12 @@
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
+from kedro.io import DatasetError
 
 from podium.errors import InputError
 
@@ -16,30 +17,54 @@ def cli() -> None:
     """Commands of this project, which Kedro finds here."""
 
 
-def tell_input_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn an :class:`InputError`, wherever in the chain of causes, into click's plain error message."""
+def tell_plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn an error that a user can mend into click's plain message; any other goes on with its traceback."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
         except Exception as error:
-            cause = find_input_error(error)
-            if cause is None:
+            message = describe_error(error)
+            if message is None:
                 raise
-            raise click.ClickException(str(cause)) from error
+            raise click.ClickException(message) from error
 
     return wrapped
 
 
-def find_input_error(error: BaseException | None) -> InputError | None:
-    """Walk along what caused an error, to the first that a user can mend."""
-    while error is not None and not isinstance(error, InputError):
+def describe_error(error: BaseException) -> str | None:
+    """Say what a user can do about an error, or None when it is no user's doing.
+
+    Args:
+        error: As it came out of the run; Kedro wraps what happened inside a dataset.
+
+    Returns:
+        The first of its causes that speaks for itself: wrong input, a file that cannot be written or read, a dataset
+        that was never made.
+    """
+    for cause in _list_causes(error):
+        if isinstance(cause, InputError):
+            return str(cause)
+        if isinstance(cause, FileNotFoundError) and cause.filename:
+            return (
+                f"{cause.filename}: there is no such file; if an earlier pipeline makes it, run that first: kedro run"
+            )
+        if isinstance(cause, OSError) and cause.strerror:
+            place = cause.filename or "a file"
+            return f"{place}: {cause.strerror}; check room and permissions, or set data_root in globals.yml"
+        if isinstance(cause, DatasetError) and cause.__cause__ is None:
+            return f"{cause} If an earlier pipeline makes it, run that first: kedro run"
+    return None
+
+
+def _list_causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
         error = error.__cause__ or error.__context__
-    return error
 
 
 run = copy.copy(kedro_run)
 assert kedro_run.callback is not None
-run.callback = tell_input_errors(kedro_run.callback)
+run.callback = tell_plain_errors(kedro_run.callback)
 cli.add_command(run)

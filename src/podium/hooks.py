@@ -44,6 +44,7 @@ class TrackingHooks(MlflowHook):
     def __init__(self) -> None:
         super().__init__()
         self._catalog: DataCatalog | None = None
+        self._pipeline_name = ""
 
     def _log_param(self, name: str, value: Any) -> None:
         """Leave out the parameter groups of nodes: the resolved recipe is logged by leaves instead."""
@@ -52,6 +53,7 @@ class TrackingHooks(MlflowHook):
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: DataCatalog) -> None:
         super().before_pipeline_run(run_params=run_params, pipeline=pipeline, catalog=catalog)
         self._catalog = catalog
+        self._pipeline_name = ", ".join(run_params.get("pipeline_names") or ["whole chain"])
         # A run that is still active at exit was interrupted by Ctrl-C, of which hooks hear nothing. This comes before
         # MLflow's own, which would call it finished.
         atexit.register(_end_runs, "KILLED")
@@ -68,11 +70,12 @@ class TrackingHooks(MlflowHook):
         dataset = self._catalog[dataset_name]
         kind = (getattr(dataset, "metadata", None) or {}).get("mlflow")
         if kind == "params":
+            mlflow.set_tag("mlflow.runName", f"{data.name} ({self._pipeline_name})")
             mlflow.log_params({f"recipe.{name}": value for name, value in _flatten(_to_plain(data))})
         elif kind == "tags":
-            mlflow.set_tags({name: str(value) for name, value in data.items()})
+            mlflow.set_tags({f"{dataset_name}.{name}": str(value) for name, value in data.items()})
         elif kind == "digests":
-            mlflow.set_tags(data.attrs)
+            mlflow.set_tags({f"{dataset_name}.{name}": value for name, value in data.attrs.items()})
         elif kind == "metrics":
             numbers = {name: value for name, value in _flatten(data) if isinstance(value, int | float)}
             mlflow.log_metrics({f"{dataset_name}/{name}": float(value) for name, value in numbers.items()})

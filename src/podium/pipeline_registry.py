@@ -18,23 +18,26 @@ from podium.pipelines import (
 def register_pipelines() -> dict[str, Pipeline]:
     """Name the stages, and the chains that people type.
 
-    A stage alone reads what earlier stages wrote; ``train`` and ``__default__`` bring all of it up to date first, which
-    costs little when nothing changed.
+    A stage alone reads the tables that earlier stages wrote, but makes everything that depends on the recipe anew, so
+    that the policy or labels of another recipe are never taken for its own. ``train`` and ``__default__`` bring all of
+    it up to date first, which costs little when nothing changed.
     """
-    stages = {
-        "ingestion": ingestion.create_pipeline(),
-        "splitting": splitting.create_pipeline(),
-        "labels": labels.create_pipeline(),
-        "augmentation": augmentation.create_pipeline(),
-        "training": training.create_pipeline(),
-        "evaluation": evaluation.create_pipeline(),
-        "submission": submission.create_pipeline(),
-    }
-    prepare = sum((stages[name] for name in ("ingestion", "splitting", "labels", "augmentation")), Pipeline([]))
-    train = selection.create_pipeline() + prepare + stages["training"] + stages["evaluation"]
-    finish = ensemble.create_pipeline() + stages["submission"]
+    choice = selection.create_pipeline()
+    split = splitting.create_pipeline()
+    shift = labels.create_pipeline()
+    vary = ingestion.create_input_pipeline() + shift + augmentation.create_pipeline()
+    evaluate = evaluation.create_pipeline()
+    submit = submission.create_pipeline()
+    train = choice + ingestion.create_pipeline() + split + vary + training.create_pipeline() + evaluate
+    finish = ensemble.create_pipeline() + submit
     return {
-        **{name: selection.create_pipeline() + stage for name, stage in stages.items()},
+        "ingestion": choice + ingestion.create_pipeline(),
+        "splitting": choice + split,
+        "labels": choice + shift,
+        "augmentation": choice + vary,
+        "training": choice + vary + training.create_pipeline(),
+        "evaluation": choice + evaluate,
+        "submission": submit,
         "train": train,
         "ensemble": finish,
         "__default__": train + finish,

@@ -122,7 +122,7 @@ def test_cut_file_is_refused(tmp_path: Path, n_bytes: int) -> None:
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="weights.safetensors"):
+    with pytest.raises(DatasetError, match=r"weights\.safetensors"):
         make_dataset(tmp_path).load()
 
 

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -31,7 +32,7 @@ def test_warm_up_rises_evenly_from_zero_to_the_peak(name: str, warmup_epochs: fl
     factors = list_factors(name=name, warmup_epochs=warmup_epochs)
     rise = [0.0, *factors[: n_steps + 1]]
     assert factors[n_steps] == 1.0
-    assert [b - a for a, b in zip(rise, rise[1:], strict=False)] == pytest.approx([1 / (n_steps + 1)] * (n_steps + 1))
+    assert [b - a for a, b in itertools.pairwise(rise)] == pytest.approx([1 / (n_steps + 1)] * (n_steps + 1))
 
 
 def test_constant_stays_at_the_peak() -> None:

@@ -11,11 +11,14 @@ from PIL import Image
 from podium.errors import InputError
 from podium.pipelines.augmentation import create_pipeline
 from podium.pipelines.augmentation.nodes import draw_contact_sheet, plan_variants, resolve_policy
+from podium.vision.image_store import fill_store
 from podium.vision.recipe import Recipe
-from podium.vision.store_filler import fill_store
 
 SPEC = {"height_px": 16, "width_px": 12}
-POLICIES: dict[str, Any] = {"거울": [{"HorizontalFlip": {"p": 1.0}}], "crop": [{"RandomCrop": {"height": 8, "width": 8}}]}
+POLICIES: dict[str, Any] = {
+    "거울": [{"HorizontalFlip": {"p": 1.0}}],
+    "crop": [{"RandomCrop": {"height": 8, "width": 8}}],
+}
 CLASSES = pd.DataFrame({"label": [0, 1], "class_name": ["개", "고양이"]})
 
 
@@ -30,7 +33,16 @@ def store(tmp_path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     paths = [f"그림 {number}.png" for number in range(4)]
     for path in paths:
         Image.fromarray(rng.integers(0, 256, (16, 12, 3), dtype=np.uint8)).save(tmp_path / path)
-    filled = fill_store(tmp_path / "저장소", tmp_path, paths, (16, 12), "stretch", 10**6, 1, False)
+    filled = fill_store(
+        tmp_path / "저장소",
+        tmp_path,
+        paths,
+        size_px=(16, 12),
+        resize="stretch",
+        max_pixels=10**6,
+        n_jobs=1,
+        progress=False,
+    )
     images = filled.table.assign(image_id=paths, subset=["train"] * 3 + ["test"])
     return images.assign(label=pd.array([0, 1, 0, None], dtype="Int64")), {"folder": str(tmp_path / "저장소")}
 
@@ -41,7 +53,9 @@ def test_policy_of_the_recipe_is_written_out() -> None:
 
 def test_policy_has_to_keep_the_size_of_the_input() -> None:
     with pytest.raises(InputError, match="crop") as error:
-        resolve_policy(make_recipe(policy="crop"), {"crop": [{"RandomCrop": {"height": 8, "width": 8, "p": 1.0}}]}, SPEC)
+        resolve_policy(
+            make_recipe(policy="crop"), {"crop": [{"RandomCrop": {"height": 8, "width": 8, "p": 1.0}}]}, SPEC
+        )
     assert "turns (16, 12, 3) uint8 into (8, 8, 3) uint8" in error.value.cases[0]
 
 
@@ -97,8 +111,7 @@ def test_pipeline_makes_policy_variants_and_sheet_in_memory(store: tuple[pd.Data
         "images": images, "classes": CLASSES, "image_store": image_store,
     }  # fmt: skip
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in values.items()})
-    for name in ("policy", "contact_sheet"):
-        catalog[name] = MemoryDataset(copy_mode="assign")
-    SequentialRunner().run(create_pipeline(), catalog)
-    assert catalog["policy"].load() == [{"HorizontalFlip": {"p": 1.0}}]
-    assert len(catalog["contact_sheet"].load().axes) == 21
+    catalog["contact_sheet"] = MemoryDataset(copy_mode="assign")
+    results = SequentialRunner().run(create_pipeline(), catalog)
+    assert results["variants"].load()["n_variants"].tolist() == [1, 1, 1]
+    assert len(results["contact_sheet"].load().axes) == 21

@@ -49,7 +49,7 @@ def add_member(
     """Add a member that gives each training image ``first`` for class 0, and each test image ``test`` by fold."""
     for fold in (0, 1):
         key = f"{name}/fold_{fold}"
-        ids = [i for i in FOLDS.query("fold == @fold")["image_id"]][::-1]
+        ids = FOLDS.loc[FOLDS["fold"] == fold, "image_id"].tolist()[::-1]
         oof = make_table_of(ids, fold, [first[i] for i in ids], {**PRESENT, **attrs})
         tests = make_table_of(["시험2", "시험1"], fold, test[fold], {**PRESENT, **attrs})
         members["oof"][key] = lambda oof=oof: oof
@@ -133,8 +133,7 @@ def test_member_of_another_split_or_other_images_is_left_out_and_named(
     assert "옛것-0c" not in weights["member"].tolist()
     (message,) = [message for message in caplog.messages if "옛것-0c" in message]
     assert message == (
-        "left out of the ensemble: 옛것-0c: made for another split or other images "
-        f"({key} old, not {PRESENT[key]})"
+        f"left out of the ensemble: 옛것-0c: made for another split or other images ({key} old, not {PRESENT[key]})"
     )
 
 

@@ -132,9 +132,7 @@ def test_shift_where_nothing_is_banded_is_named() -> None:
 
 @pytest.mark.parametrize("counts_as", [58, 57.5])
 def test_shift_downwards_is_named_with_both_numbers(counts_as: float) -> None:
-    assert list_cases(age=(58, counts_as)) == [
-        f"label_shift.age: counts_as ({counts_as:g}) must exceed at_least (58)"
-    ]
+    assert list_cases(age=(58, counts_as)) == [f"label_shift.age: counts_as ({counts_as:g}) must exceed at_least (58)"]
 
 
 @pytest.mark.parametrize("bounds", [(40, 50), (61, 70), (10, 29)])

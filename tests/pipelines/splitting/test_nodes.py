@@ -34,7 +34,9 @@ def draw_images(seed: int, n_images: int = 300, n_groups: int | None = None) -> 
             "perceptual_hash": [rng.bytes(32).hex() for _ in range(n_images)],
         }
     )
-    test = train.iloc[:5].assign(image_id=[f"test/{n}.jpg" for n in range(5)], subset="test", group_id=None, label=pd.NA)
+    test = train.iloc[:5].assign(
+        image_id=[f"test/{n}.jpg" for n in range(5)], subset="test", group_id=None, label=pd.NA
+    )
     return pd.concat([test, train], ignore_index=True).astype({"label": "Int64"})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from podium.errors import InputError
 from podium.pipelines.evaluation.scoring import (
     align_labels,
     count_attribute_confusions,
@@ -16,14 +17,24 @@ from podium.pipelines.evaluation.scoring import (
 )
 from podium.plots import draw_confusion, draw_confusions, plot_confusion, plot_confusions, plot_curves
 from podium.probabilities import to_matrix
+from podium.vision.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
 Partitions = dict[str, Callable[[], pd.DataFrame]]
 
 
-def collect_predictions(member: dict[str, Any], oof: Partitions) -> pd.DataFrame:
-    """Put the member's folds together: image_id, fold, one column a class, sorted by image_id."""
+def collect_predictions(member: dict[str, Any], oof: Partitions, recipe: Recipe) -> pd.DataFrame:
+    """Put the member's folds together: image_id, fold, one column a class, sorted by image_id.
+
+    Raises:
+        InputError: The member that was trained last is of another recipe than the chosen one.
+    """
+    if member["recipe"] != recipe.name:
+        raise InputError(
+            "The member that was trained last is of another recipe:",
+            [f"recipe: '{recipe.name}' is chosen, {member['name']} was trained; kedro run --pipeline train does both"],
+        )
     parts = [oof[f"{member['name']}/fold_{fold}"]() for fold in member["folds"]]
     return pd.concat(parts).sort_values("image_id").reset_index(drop=True)
 

@@ -18,7 +18,7 @@ def create_pipeline() -> Pipeline:
     plots = ["confusion_plot", "confusion_picture", "attribute_confusion_plot", "attribute_confusion_picture"]
     return Pipeline(
         [
-            Node(collect_predictions, ["member", "oof"], "oof_predictions", name="collect_predictions"),
+            Node(collect_predictions, ["member", "oof", "recipe"], "oof_predictions", name="collect_predictions"),
             Node(score_member, ["member", *scored, "attributes"], "scores", name="score_member"),
             Node(score_each_class, scored, "class_scores", name="score_each_class"),
             Node(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from podium.competitions import read_competition
+from podium.competitions import Listing, read_competition
 from podium.competitions.config import Competition
 from podium.errors import InputError
 from podium.pipelines.ingestion.config import IngestionConfig
@@ -30,16 +30,12 @@ def resolve_input(recipe: Recipe) -> dict[str, Any]:
     return resolve_backbone_input(recipe).to_dict()
 
 
-def list_images(competition: Competition, name: str) -> dict[str, Any]:
+def list_images(competition: Competition, name: str) -> Listing:
     """List the organisers' images and labels, before any image is opened.
 
     Args:
         competition: Format and root.
         name: What the user calls it, for messages.
-
-    Returns:
-        listed_images, classes, attributes and submission_template; see
-        :class:`podium.competitions.listing.Listing`.
 
     Raises:
         InputError: The folder or a label file is wrong; every case is listed.
@@ -48,31 +44,28 @@ def list_images(competition: Competition, name: str) -> dict[str, Any]:
     counts = listing.images["subset"].value_counts()
     n_train, n_test = int(counts.get("train", 0)), int(counts.get("test", 0))
     logger.info("listed %d training and %d test images of %d classes", n_train, n_test, len(listing.classes))
-    return {
-        "listed_images": listing.images,
-        "classes": listing.classes,
-        "attributes": {name: vars(attribute) for name, attribute in listing.attributes.items()},
-        "submission_template": listing.template,
-    }
+    return listing
 
 
 def ingest_images(
-    listed_images: pd.DataFrame, competition: Competition, input_spec: dict[str, Any], ingestion: IngestionConfig
+    listing: Listing, competition: Competition, input_spec: dict[str, Any], ingestion: IngestionConfig
 ) -> dict[str, Any]:
     """Decode each image once, into the store of this input size; only new and changed files are opened.
 
-    Writes below ``ingestion.store_dir``, the one place that this node touches itself.
+    Writes below ``ingestion.store_dir``, the one place that this node touches itself. All tables of a competition come
+    from here and are saved together, so wrong input leaves those of an earlier run as they are.
 
     Args:
-        listed_images: image_id, subset, path, label, group_id and attributes.
+        listing: Images, classes, attributes and template, as the organisers' files say.
         competition: Its root is where the paths begin.
         input_spec: height_px, width_px and resize.
         ingestion: Limits, and what to do with bad images.
 
     Returns:
         images: the listed ones that can be read, with width_px, height_px, n_bytes, sha256, perceptual_hash;
-        quarantined_images: image_id, subset, path and reason of the others;
-        image_store: folder and size of the store, and how many images were decoded and reused.
+        classes, attributes and submission_template: as listed;
+        quarantined_images: image_id, subset, path and reason of those that cannot be read;
+        image_store: folder of the store, and how many images were decoded and reused.
 
     Raises:
         InputError: Images cannot be read and ``on_bad_image`` is ``error``; every one is listed.
@@ -82,7 +75,7 @@ def ingest_images(
     filled = fill_store(
         folder=folder,
         root=Path(competition.root),
-        paths=listed_images["path"].tolist(),
+        paths=listing.images["path"].tolist(),
         size_px=size_px,
         resize=input_spec["resize"],
         max_pixels=ingestion.max_pixels,
@@ -90,16 +83,18 @@ def ingest_images(
         progress=True,
     )
     logger.info("decoded %d images, %d were known", filled.n_decoded, filled.n_reused)
-    images = listed_images.merge(filled.table, on="path", how="left", validate="one_to_one")
+    images = listing.images.merge(filled.table, on="path", how="left", validate="one_to_one")
     bad = images["error"].notna()
     _report_bad_images(images[bad], ingestion)
     good = images[~bad].drop(columns="error").reset_index(drop=True)
     _require_classes(good)
+    quarantined = images.loc[bad, ["image_id", "subset", "path", "error"]]
     return {
         "images": good,
-        "quarantined_images": images.loc[bad, ["image_id", "subset", "path", "error"]].rename(
-            columns={"error": "reason"}
-        ),
+        "classes": listing.classes,
+        "attributes": {name: vars(attribute) for name, attribute in listing.attributes.items()},
+        "submission_template": listing.template,
+        "quarantined_images": quarantined.rename(columns={"error": "reason"}),
         "image_store": {"folder": folder.as_posix(), "n_decoded": filled.n_decoded, "n_reused": filled.n_reused},
     }
 

@@ -68,8 +68,12 @@ def fit_and_describe(  # noqa: PLR0913
 
     Returns:
         weights (tensors and a header), oof, test_probabilities and history (tables with the digests in ``attrs``).
+
+    Raises:
+        InputError: The store holds pictures of another size.
     """
     store = ImageStore(Path(store_folder))
+    _require_size(store, spec)
     held_out = train["fold"] == fold
     data = FoldData(
         train_rows=store.rows_of(train.loc[~held_out, "sha256"]),
@@ -92,3 +96,14 @@ def fit_and_describe(  # noqa: PLR0913
         table.attrs.update(attrs)
     weights = {"tensors": fitted.weights, "header": json.loads(json.dumps(header))}
     return {"weights": weights, "oof": oof, "test_probabilities": test_probabilities, "history": history}
+
+
+def _require_size(store: ImageStore, spec: InputSpec) -> None:
+    if store.size_px != (spec.height_px, spec.width_px):
+        raise InputError(
+            "The image store was made for another recipe:",
+            [
+                f"input.size_px: the recipe wants {spec.height_px}x{spec.width_px} px, the store holds "
+                f"{store.size_px[0]}x{store.size_px[1]}; kedro run --pipeline train makes the one it needs"
+            ],
+        )
