@@ -13,7 +13,8 @@ from sklearn.metrics import accuracy_score, f1_score
 from podium.vision import fit
 from podium.vision.augmentation import resolve_policy
 from podium.vision.backbones import InputSpec, build_model
-from podium.vision.fit import FittedFold, FoldData, Hardware, HistoryRow, fit_fold
+from podium.vision.callbacks import HistoryRow
+from podium.vision.fit import FittedFold, FoldData, Hardware, fit_fold
 from podium.vision.image_store import ImageStore, fill_store
 from podium.vision.recipe import Recipe
 

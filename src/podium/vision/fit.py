@@ -1,9 +1,8 @@
 """Train one fold, start to end; runs without Kedro, on a CPU or a GPU."""
 
 import logging
-import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from torch import Tensor
 
 from podium.vision.allocator import keep_large_buffers
@@ -27,23 +25,15 @@ from podium.vision.batches import (
     load_stored_batches,
     load_training_batches,
 )
+from podium.vision.callbacks import EpochHistory, OnEpoch, make_callbacks
 from podium.vision.classifier import Classifier
 from podium.vision.image_store import ImageStore
 from podium.vision.predict import Probabilities, predict_probabilities
-from podium.vision.recipe import Criterion, Recipe
+from podium.vision.recipe import Recipe
 from podium.vision.samplers import weigh_images
 from podium.vision.seeds import derive_seed
 
 logger = logging.getLogger(__name__)
-
-HistoryRow = dict[str, float]
-OnEpoch = Callable[[HistoryRow], None]
-
-_MONITOR: dict[Criterion, tuple[str, Literal["min", "max"]]] = {
-    "macro_f1": ("val_macro_f1", "max"),
-    "accuracy": ("val_accuracy", "max"),
-    "loss": ("val_loss", "min"),
-}
 
 
 @dataclass(frozen=True)
@@ -179,7 +169,7 @@ def _run_trainer(
     hardware: Hardware,
     checkpoint_dir: Path,
     classifier: Classifier,
-    history: "EpochHistory",
+    history: EpochHistory,
     seed: int,
     batches: tuple[Any, Any],
 ) -> None:
@@ -201,7 +191,7 @@ def _run_trainer(
             devices=1,
             precision=hardware.precision,
             max_epochs=recipe.epochs,
-            callbacks=[EpochSeeds(seed), history, *_make_callbacks(recipe, checkpoint_dir, hardware.progress)],
+            callbacks=make_callbacks(recipe, seed, checkpoint_dir, history, hardware.progress),
             enable_progress_bar=hardware.progress,
             enable_model_summary=False,
             logger=False,
@@ -213,93 +203,3 @@ def _run_trainer(
             trainer.fit(classifier, *batches, ckpt_path=last if last.exists() else None, weights_only=True)
         except SystemExit as stop:  # Lightning leaves this way on Ctrl-C
             raise KeyboardInterrupt from stop
-
-
-def _make_callbacks(recipe: Recipe, checkpoint_dir: Path, progress: bool) -> list[Callback]:
-    monitor, mode = _MONITOR[recipe.criterion]
-    # The end of the training epoch comes after validation and after the last step of the schedule, so a checkpoint
-    # made there holds a whole epoch. `best` stands before `last`: whatever `last` knows of, is on disk.
-    where: dict[str, Any] = {
-        "dirpath": checkpoint_dir,
-        "enable_version_counter": False,
-        "save_on_train_epoch_end": True,
-    }
-    callbacks: list[Callback] = [
-        ModelCheckpoint(filename="best", monitor=monitor, mode=mode, save_weights_only=True, **where),
-        ModelCheckpoint(filename="last", **where),
-    ]
-    if recipe.early_stopping_epochs:
-        callbacks.insert(0, StopEarly(monitor, mode, recipe.early_stopping_epochs))
-    if progress:
-        callbacks.append(TQDMProgressBar(refresh_rate=10))
-    return callbacks
-
-
-class StopEarly(EarlyStopping):
-    """Early stopping that stays stopped when a run is resumed after the epoch that ended it."""
-
-    def __init__(self, monitor: str, mode: str, patience: int):
-        super().__init__(monitor, patience=patience, mode=mode, check_on_train_epoch_end=True)
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self.wait_count >= self.patience:
-            trainer.should_stop = True
-
-
-class EpochSeeds(Callback):
-    """Set the model's random state at the start of each epoch, so that a resumed epoch draws the same numbers."""
-
-    def __init__(self, seed: int):
-        self._seed = seed
-
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        if batch_idx == 0:
-            torch.manual_seed(derive_seed(self._seed, trainer.current_epoch, 2))
-
-
-class EpochHistory(Callback):
-    """Collect one row an epoch, and carry the rows over a resumption inside the checkpoint."""
-
-    def __init__(self, on_epoch: OnEpoch):
-        self._on_epoch = on_epoch
-        self._rows: list[HistoryRow] = []
-        self._started = 0.0
-        self._n_images = 0
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The rows so far."""
-        return pd.DataFrame(self._rows)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"rows": self._rows}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._rows = list(state_dict["rows"])
-        for row in self._rows:
-            self._on_epoch(row)
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._started, self._n_images = time.perf_counter(), 0
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        self._n_images += len(batch[1])
-
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._trained = time.perf_counter()
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        scores = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        row = {
-            "epoch": trainer.current_epoch,
-            **{name: scores[name] for name in ("train_loss", "val_loss", "val_macro_f1", "val_accuracy")},
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
-            "images_per_s": self._n_images / max(self._trained - self._started, 1e-9),
-            "elapsed_s": time.perf_counter() - self._started,
-        }
-        self._rows.append(row)
-        self._on_epoch(row)
