@@ -1,5 +1,7 @@
 """What a user can mend is told in plain words; everything else keeps its traceback."""
 
+import errno
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -7,13 +9,14 @@ import click
 import pytest
 from click.testing import CliRunner
 from kedro.framework.cli.project import run as kedro_run
+from kedro.io import DatasetError
 
-from podium.cli import cli, find_input_error, tell_input_errors
+from podium.cli import cli, describe_error, tell_plain_errors
 from podium.errors import InputError
 
 
 def make_command(function: Callable[..., Any]) -> click.Command:
-    return click.Command("run", callback=tell_input_errors(function))
+    return click.Command("run", callback=tell_plain_errors(function))
 
 
 def fail_deeply() -> None:
@@ -40,7 +43,7 @@ def test_error_that_no_user_can_mend_is_raised_as_it_is() -> None:
         raise ZeroDivisionError("bug")
 
     with pytest.raises(ZeroDivisionError, match="bug"):
-        tell_input_errors(fail)()
+        tell_plain_errors(fail)()
 
 
 def test_interruption_is_raised_as_it_is() -> None:
@@ -48,23 +51,52 @@ def test_interruption_is_raised_as_it_is() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        tell_input_errors(interrupt)()
+        tell_plain_errors(interrupt)()
 
 
 def test_result_and_arguments_pass_through() -> None:
-    assert tell_input_errors(lambda *parts, **named: (parts, named))(1, b=2) == ((1,), {"b": 2})
+    assert tell_plain_errors(lambda *parts, **named: (parts, named))(1, b=2) == ((1,), {"b": 2})
+
+
+def chain(*errors: BaseException) -> BaseException:
+    """Return the first error, each caused by the next one."""
+    for outer, inner in itertools.pairwise(errors):
+        outer.__cause__ = inner
+    return errors[0]
 
 
 def test_cause_is_found_along_contexts_too() -> None:
-    error = ValueError("while handling")
-    error.__context__ = KeyError("between")
-    error.__context__.__context__ = InputError("wrong:", ["a"])
-    assert find_input_error(error) is error.__context__.__context__
+    wrong, outer = InputError("wrong:", ["a", "b"]), ValueError("while handling")
+    outer.__context__ = chain(KeyError("between"), wrong)
+    assert describe_error(outer) == str(wrong)
 
 
-def test_no_cause_is_none() -> None:
-    assert find_input_error(None) is None
-    assert find_input_error(ValueError("x")) is None
+def test_error_of_the_code_is_none_of_the_users() -> None:
+    assert describe_error(chain(ValueError("x"), KeyError("y"))) is None
+
+
+def test_missing_file_is_named_with_what_would_make_it() -> None:
+    missing = FileNotFoundError(errno.ENOENT, "No such file or directory", "data/얼굴/images.parquet")
+    message = describe_error(chain(DatasetError("loading failed"), missing))
+    assert message is not None
+    assert message.startswith("data/얼굴/images.parquet: there is no such file; ")
+    assert message.endswith("kedro run")
+
+
+@pytest.mark.parametrize(("place", "shown"), [("data/얼굴", "data/얼굴"), (None, "a file")])
+def test_full_disk_is_named_with_its_place(place: str | None, shown: str) -> None:
+    message = describe_error(chain(RuntimeError("x"), OSError(errno.ENOSPC, "No space left on device", place)))
+    assert message == f"{shown}: No space left on device; check room and permissions, or set data_root in globals.yml"
+
+
+def test_dataset_that_was_never_made_is_named() -> None:
+    message = describe_error(DatasetError("Did not find any versions for images."))
+    assert message == "Did not find any versions for images. If an earlier pipeline makes it, run that first: kedro run"
+
+
+def test_dataset_error_with_a_cause_of_its_own_is_none_of_the_users() -> None:
+    error = DatasetError("Failed while saving data to dataset 'scores'")
+    assert describe_error(chain(error, TypeError("not JSON serializable"))) is None
 
 
 def test_run_takes_all_of_kedros_options_and_leaves_kedros_own_command_alone() -> None:

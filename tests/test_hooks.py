@@ -116,14 +116,14 @@ def test_every_leaf_of_the_recipe_becomes_a_parameter(log: Log) -> None:
 
 def test_values_of_a_flat_mapping_become_tags(log: Log) -> None:
     save(MemoryDataset(metadata={"mlflow": "tags"}), {"name": "기준-0a1b", "folds": [0, 1]})
-    assert log.tags == {"name": "기준-0a1b", "folds": "[0, 1]"}
+    assert log.tags == {"result.name": "기준-0a1b", "result.folds": "[0, 1]"}
 
 
 def test_digests_of_a_table_become_tags(log: Log) -> None:
     table = pd.DataFrame({"fold": [0]})
     table.attrs["split_digest"] = "0a1b2c"
     save(MemoryDataset(metadata={"mlflow": "digests"}), table)
-    assert log.tags == {"split_digest": "0a1b2c"}
+    assert log.tags == {"result.split_digest": "0a1b2c"}
 
 
 def test_every_number_of_a_nested_mapping_becomes_a_metric_and_nothing_else_does(log: Log) -> None:

@@ -11,9 +11,10 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, Project
 from nbclient import NotebookClient
 from PIL import Image
+
+from conftest import ROOT, Project
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 KERNEL = "podium-test"

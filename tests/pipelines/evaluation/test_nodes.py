@@ -2,9 +2,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
+from podium.errors import InputError
 from podium.pipelines.evaluation import create_pipeline
 from podium.pipelines.evaluation.nodes import (
     collect_predictions,
@@ -15,8 +17,10 @@ from podium.pipelines.evaluation.nodes import (
     show_learning_curves,
 )
 from podium.probabilities import make_table
+from podium.vision.recipe import Recipe
 
-MEMBER = {"name": "기준-0a", "folds": [0, 1]}
+MEMBER = {"name": "기준-0a", "recipe": "기준", "folds": [0, 1]}
+RECIPE = Recipe(name="기준")
 CLASSES = pd.DataFrame({"label": [0, 1], "class_name": ["마스크", "미착용"], "target": [0, 1], "mask": ["o", "x"]})
 ATTRIBUTES: dict[str, dict[str, Any]] = {"mask": {"values": ["o", "x"]}}
 TARGETS = pd.DataFrame({"image_id": ["라", "다", "나", "가"], "label": [1, 1, 0, 0], "training_label": [0, 0, 0, 0]})
@@ -42,13 +46,19 @@ def make_history() -> dict[str, Any]:
     return {f"기준-0a/fold_{fold}": (lambda fold=fold: rows.assign(fold=fold)) for fold in (0, 1)}
 
 
-PREDICTIONS = collect_predictions(MEMBER, make_partitions())
+PREDICTIONS = collect_predictions(MEMBER, make_partitions(), RECIPE)
 
 
 def test_folds_of_this_member_alone_are_put_together_by_image() -> None:
     assert PREDICTIONS["image_id"].tolist() == ["가", "나", "다", "라"]
     assert PREDICTIONS["fold"].tolist() == [0, 1, 0, 1]
     np.testing.assert_allclose(PREDICTIONS["p_0"], [0.9, 0.3, 0.2, 0.6])
+
+
+def test_member_of_another_recipe_than_the_chosen_one_is_not_scored() -> None:
+    with pytest.raises(InputError, match="another recipe") as error:
+        collect_predictions(MEMBER, make_partitions(), Recipe(name="빠름"))
+    assert error.value.cases == ["recipe: '빠름' is chosen, 기준-0a was trained; kedro run --pipeline train does both"]
 
 
 def test_scores_are_on_true_labels() -> None:
@@ -97,7 +107,7 @@ def test_learning_curves_show_the_folds_of_this_member() -> None:
 
 def test_pipeline_makes_every_result_from_a_member_in_memory() -> None:
     values = {
-        "member": MEMBER, "oof": make_partitions(), "history": make_history(), "targets": TARGETS,
+        "member": MEMBER, "recipe": RECIPE, "oof": make_partitions(), "history": make_history(), "targets": TARGETS,
         "classes": CLASSES, "attributes": ATTRIBUTES,
     }  # fmt: skip
     catalog = DataCatalog({name: MemoryDataset(value, copy_mode="assign") for name, value in values.items()})

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from kedro.runner import SequentialRunner
 from PIL import Image
 from pydantic import ValidationError
 
-from podium.competitions.config import IdTarget
+from podium.competitions.config import IdTarget, MaskProfiles
+from podium.competitions.demo import DemoDrawing
 from podium.errors import InputError
 from podium.pipelines.ingestion import create_pipeline
 from podium.pipelines.ingestion.config import IngestionConfig
@@ -38,17 +40,28 @@ def competition(tmp_path: Path) -> IdTarget:
 
 
 def ingest(competition: IdTarget, tmp_path: Path, **config: Any) -> dict[str, Any]:
-    listed = list_images(competition, "대회")["listed_images"]
-    return ingest_images(listed, competition, SPEC, IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1, **config))
+    listing = list_images(competition, "대회")
+    return ingest_images(listing, competition, SPEC, IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1, **config))
 
 
-def test_listing_has_the_tables_of_the_chain(competition: IdTarget) -> None:
-    listed = list_images(competition, "대회")
-    assert set(listed) == {"listed_images", "classes", "attributes", "submission_template"}
-    assert len(listed["listed_images"]) == 6
-    check_classes(listed["classes"])
-    assert listed["attributes"] == {}
-    assert listed["submission_template"]["ID"].tolist() == ["바.png", "마.png"]
+def test_all_tables_of_a_competition_come_at_once(competition: IdTarget, tmp_path: Path) -> None:
+    results = ingest(competition, tmp_path)
+    assert set(results) == {
+        "images", "classes", "attributes", "submission_template", "quarantined_images", "image_store",
+    }  # fmt: skip
+    assert check_classes(results["classes"])["class_name"].tolist() == ["개", "고양이"]
+    assert results["attributes"] == {}
+    assert results["submission_template"]["ID"].tolist() == ["바.png", "마.png"]
+
+
+def test_attributes_are_plain_values(tmp_path: Path) -> None:
+    drawing = DemoDrawing(n_people=6, n_test_people=0, image_size_px=32)
+    masks = MaskProfiles(format="mask_profiles", root=tmp_path / "얼굴", draw=drawing)
+    config = IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1)
+    attributes = ingest_images(list_images(masks, "얼굴"), masks, SPEC, config)["attributes"]
+    assert list(json.loads(json.dumps(attributes))) == ["mask", "gender", "age"]
+    assert attributes["age"]["values"] == ("<30", "30-59", ">=60")
+    assert (attributes["age"]["raw_column"], attributes["age"]["edges"]) == ("age_years", (30, 60))
 
 
 def test_missing_competition_is_told_by_the_users_name_for_it(tmp_path: Path) -> None:
@@ -77,10 +90,10 @@ def test_second_time_nothing_is_decoded_again(competition: IdTarget, tmp_path: P
 
 
 def test_each_input_size_and_way_of_resizing_has_a_store_of_its_own(competition: IdTarget, tmp_path: Path) -> None:
-    listed = list_images(competition, "대회")["listed_images"]
+    listing = list_images(competition, "대회")
     config = IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1)
     specs = [SPEC, {**SPEC, "width_px": 8}, {**SPEC, "resize": "pad"}]
-    folders = {ingest_images(listed, competition, spec, config)["image_store"]["folder"] for spec in specs}
+    folders = {ingest_images(listing, competition, spec, config)["image_store"]["folder"] for spec in specs}
     assert len(folders) == 3
     assert all(Path(folder).parent == tmp_path / "저장소" for folder in folders)
 
@@ -143,7 +156,7 @@ def test_pipeline_goes_from_files_to_a_filled_store_in_memory(competition: IdTar
         "params:ingestion": IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1),
     }  # fmt: skip
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in values.items()})
-    for name in ("listed_images", "input_spec"):
+    for name in ("listing", "input_spec"):
         catalog[name] = MemoryDataset()
     results = SequentialRunner().run(create_pipeline(), catalog)
     check_images(results["images"].load())

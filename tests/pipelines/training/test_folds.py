@@ -38,6 +38,8 @@ class Store:
     def __init__(self, folder: Path):
         self.folder = folder
 
+    size_px = (8, 8)
+
     def rows_of(self, sha256: Any) -> np.ndarray:
         return np.array([ord(letter) for letter in sha256], dtype=np.int64)
 
@@ -60,8 +62,8 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return given
 
 
-def train_fold(fold: int) -> dict[str, Any]:
-    spec = InputSpec(8, 8, "stretch", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+def train_fold(fold: int, width_px: int = 8) -> dict[str, Any]:
+    spec = InputSpec(8, width_px, "stretch", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
     hardware = Hardware("cpu", "32-true", 0, False)
     return fit_and_describe(
         Recipe(name="기준"), spec, [], "저장소", TRAIN, TEST, 3, MEMBER, fold, hardware, Path("checkpoints")
@@ -139,6 +141,14 @@ def test_auto_takes_what_the_machine_has(
     hardware = choose_hardware(training)
     assert (hardware.accelerator, hardware.precision) == expected
     assert (hardware.num_workers, hardware.progress) == (3, False)
+
+
+def test_store_of_another_size_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="made for another recipe") as error:
+        train_fold(0, width_px=12)
+    (case,) = error.value.cases
+    assert case.startswith("input.size_px: the recipe wants 8x12 px, the store holds 8x8; kedro run --pipeline train")
+    assert "data" not in given
 
 
 def test_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
