@@ -26,8 +26,7 @@ class AtomicWriter(io.FileIO):
         self.autocommit = autocommit
         self._failed = False
         self._exception_before = sys.exception()
-        folder, name = os.path.split(path)
-        handle, self.temp = tempfile.mkstemp(prefix=f".{name[:100]}.", suffix=PARTIAL_SUFFIX, dir=folder)
+        handle, self.temp = tempfile.mkstemp(prefix=".", suffix=PARTIAL_SUFFIX, dir=os.path.dirname(path))
         super().__init__(handle, "wb")
 
     def write(self, data: Any) -> int:
@@ -58,10 +57,19 @@ class AtomicWriter(io.FileIO):
         if self.autocommit and not (self._failed or is_unwinding):
             self.commit()
 
+    def __del__(self) -> None:
+        """Discard a file that was dropped without being closed: nobody said that it is whole."""
+        self._failed = True
+        super().__del__()
+
     def commit(self) -> None:
         """Give the finished file its name."""
-        os.chmod(self.temp, 0o666 & ~get_umask())
-        os.replace(self.temp, self.path)
+        try:
+            os.chmod(self.temp, 0o666 & ~get_umask())
+            os.replace(self.temp, self.path)
+        except OSError:
+            self.discard()
+            raise
 
     def discard(self) -> None:
         """Remove the unfinished file."""

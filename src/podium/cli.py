@@ -61,7 +61,7 @@ def describe_error(error: BaseException) -> str | None:
 def _list_causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 run = copy.copy(kedro_run)

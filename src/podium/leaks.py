@@ -27,7 +27,7 @@ def require_no_leak(images: pd.DataFrame, folds: pd.DataFrame, max_bits: int) ->
     sets = pd.Series(join_groups(both, max_bits))
     torn = both.groupby(sets)["fold"].transform("nunique") > 1
     for _, rows in both[torn].groupby(sets[torn]):
-        cases.append("; ".join(f"{row.image_id} in fold {row.fold}" for row in rows.itertuples()))
+        cases.append("; ".join(f"{row.image_id} in fold {int(row.fold)}" for row in rows.itertuples()))
     raise_if_any(
         "The split leaks: these images belong on one side (same group, same or nearly the same picture):", cases
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from podium.competitions.config import FORMATS, Competition
+from podium.competitions.config import Competition
 from podium.errors import InputError, suggest
 from podium.pipelines.augmentation.config import PolicySteps
 from podium.pipelines.ingestion.config import IngestionConfig
@@ -14,6 +14,10 @@ from podium.pipelines.selection.nodes import merge_recipe
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.config import TrainingConfig
 from podium.vision.recipe import Recipe
+
+
+NO_FOLDER = '/\\:*?"<>|\0'
+FOLDER_RULE = f"a name becomes a folder; leave out {' '.join(NO_FOLDER[:-1])} and a first dot"
 
 
 class Parameters(BaseModel):
@@ -49,28 +53,35 @@ def check_parameters(parameters: dict[str, Any], competition: str) -> None:
 
 
 def _list_choice_errors(parameters: dict[str, Any], competition: str) -> list[str]:
-    """Name each chosen thing that does not exist."""
+    """Name each chosen thing that does not exist, and each name that cannot become a folder."""
     cases = []
     for one, many in (("competition", "competitions"), ("recipe", "recipes")):
-        name, known = parameters.get(one), parameters.get(many) or {}
-        if name not in known:
-            cases.append(f"{one}: there is no {one} '{name}'; {suggest(str(name), known)}")
-    if parameters.get("competition") != competition:
+        chosen, known = parameters.get(one), list(_get_mapping(parameters, many))
+        if isinstance(chosen, str) and chosen not in known:
+            cases.append(f"{one}: there is no {one} '{chosen}'; {suggest(chosen, known)}")
+        cases += [f"{many}.{name}: {FOLDER_RULE}" for name in known if not _can_be_folder(str(name))]
+    if isinstance(parameters.get("competition"), str) and parameters["competition"] != competition:
         cases.append(
-            f"competition: parameters say '{parameters.get('competition')}', but paths are made of '{competition}'; "
+            f"competition: parameters say '{parameters['competition']}', but paths are made of '{competition}'; "
             "set it in globals.yml (conf/local/globals.yml) or with --params, not in parameters.yml"
         )
-    for name in parameters.get("competitions") or {}:
-        if not str(name).strip() or set(str(name)) & set('/\\:*?"<>|') or str(name).startswith("."):
-            cases.append(f'competitions.{name}: a name becomes a folder; leave out / \\ : * ? " < > | and a first dot')
     return cases
+
+
+def _can_be_folder(name: str) -> bool:
+    return bool(name.strip()) and not set(name) & set(NO_FOLDER) and not name.startswith(".")
 
 
 def _list_recipe_errors(parameters: dict[str, Any]) -> list[str]:
     """Merge each recipe with what it is based on and check the result; the chosen one and all others."""
-    cases: list[str] = []
-    recipes = parameters.get("recipes") or {}
-    for name in recipes:
+    recipes = {name: recipe for name, recipe in _get_mapping(parameters, "recipes").items() if isinstance(recipe, dict)}
+    policies = _get_mapping(parameters, "policies")
+    cases = [
+        f"recipes.{name}.based_on: the name of a recipe (got {recipe['based_on']!r})"
+        for name, recipe in recipes.items()
+        if not isinstance(recipe.get("based_on"), str | None)
+    ]
+    for name in [] if cases else recipes:
         try:
             merged = merge_recipe(name, recipes)
         except InputError as error:
@@ -78,11 +89,15 @@ def _list_recipe_errors(parameters: dict[str, Any]) -> list[str]:
             continue
         cases += _list_schema_errors(Recipe, merged, f"recipes.{name}.")
         policy = merged.get("policy", Recipe.model_fields["policy"].default)
-        if policy not in (parameters.get("policies") or {}):
-            cases.append(
-                f"recipes.{name}.policy: there is no policy '{policy}'; {suggest(policy, parameters['policies'])}"
-            )
+        if isinstance(policy, str) and policy not in policies:
+            cases.append(f"recipes.{name}.policy: there is no policy '{policy}'; {suggest(policy, policies)}")
     return cases
+
+
+def _get_mapping(parameters: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return a group of parameters, or nothing where it has another shape: the schema says so already."""
+    value = parameters.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _list_schema_errors(model: type[BaseModel], values: dict[str, Any], prefix: str) -> list[str]:
@@ -95,8 +110,7 @@ def _list_schema_errors(model: type[BaseModel], values: dict[str, Any], prefix: 
 
 
 def _describe_error(model: type[BaseModel], values: dict[str, Any], detail: dict[str, Any]) -> str:
-    # Beside keys, pydantic's location names the member of a union and the validator that it was in.
-    place = [part for part in detail["loc"] if part not in FORMATS and not str(part).startswith("function-")]
+    place = _find_place(values, detail)
     shown = ".".join(str(part) for part in place)
     if detail["type"] == "extra_forbidden":
         return f"{shown}: there is no such key; {suggest(str(place[-1]), _list_siblings(model, values, place))}"
@@ -104,6 +118,16 @@ def _describe_error(model: type[BaseModel], values: dict[str, Any], detail: dict
         return f"{shown}: is missing"
     message = detail["msg"].removeprefix("Value error, ")
     return f"{shown}: {message}" if detail["type"] == "value_error" else f"{shown}: {message} (got {detail['input']!r})"
+
+
+def _find_place(values: Any, detail: dict[str, Any]) -> list[str | int]:
+    """Keep of pydantic's location what the user wrote: it also names members of unions and validators."""
+    place: list[str | int] = []
+    for part in detail["loc"]:
+        is_key = isinstance(values, dict) and part in values
+        if is_key or (isinstance(values, list | tuple) and isinstance(part, int)):
+            place, values = [*place, part], values[part]
+    return [*place, detail["loc"][-1]] if detail["type"] == "missing" else place
 
 
 def _list_siblings(annotation: Any, values: Any, place: Sequence[str | int]) -> list[str]:

@@ -103,6 +103,11 @@ def _load_local_weights(model: nn.Module, path: Path) -> None:
             weights = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # any reader's own error type: they share no base class
         raise InputError("Starting weights cannot be read:", [f"model.pretrained: {path}: {error}"]) from error
+    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
+        raise InputError(
+            "Starting weights are no plain mapping:",
+            [f"model.pretrained: {path}: save model.state_dict() itself, names to tensors, and nothing around it"],
+        )
     config: Any = model.default_cfg
     names = config["classifier"]  # distilled models have two heads
     heads = tuple(f"{name}." for name in ([names] if isinstance(names, str) else names))

@@ -62,6 +62,11 @@ def _require_shiftable(shifts: Mapping[str, LabelShift], attributes: dict[str, d
             cases.append(
                 f"label_shift.{name}: counts_as ({shift.counts_as:g}) must exceed at_least ({shift.at_least:g})"
             )
+        elif not any(shift.at_least < edge <= shift.counts_as for edge in attributes[name]["edges"]):
+            cases.append(
+                f"label_shift.{name}: from {shift.at_least:g} to {shift.counts_as:g} stays within one band; "
+                f"bands begin at {', '.join(map(str, attributes[name]['edges']))}"
+            )
     raise_if_any("Labels cannot be shifted:", cases)
 
 
