@@ -274,11 +274,25 @@ def spy_on_renames(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return renamed
 
 
-def test_compressed_files_and_other_modes_work_as_before(files: AtomicLocalFileSystem, tmp_path: Path) -> None:
-    path = str(tmp_path / "a.gz")
-    with files.open(path, "wb", compression="gzip") as file:
-        file.write(b"packed")
-    assert gzip.decompress(Path(path).read_bytes()) == b"packed"
+@pytest.mark.parametrize("mode", ["wb", "w"])
+@pytest.mark.parametrize("compression", ["gzip", "infer"])
+@pytest.mark.parametrize("way", ["directly", "in a transaction", "by fsspec"])
+def test_compressed_file_is_written_and_read(
+    registered: None, files: AtomicLocalFileSystem, target: Path, mode: str, compression: str, way: str
+) -> None:
+    path = str(target.with_suffix(".gz"))
+    text = "가나다" * 10_000
+    opener = fsspec.open if way == "by fsspec" else files.open
+    around = files.transaction if way == "in a transaction" else contextlib.nullcontext()
+    with around, opener(path, mode, compression=compression) as file:
+        file.write(text.encode() if "b" in mode else text)
+    assert gzip.decompress(Path(path).read_bytes()).decode() == text
+    with opener(path, mode.replace("w", "r"), compression=compression) as file:
+        assert file.read() == (text.encode() if "b" in mode else text)
+    assert not [file for file in target.parent.iterdir() if file.suffix == atomic_files.PARTIAL_SUFFIX]
+
+
+def test_reading_and_appending_work_as_before(files: AtomicLocalFileSystem, tmp_path: Path) -> None:
     plain = str(tmp_path / "b.txt")
     with files.open(plain, "wb") as file:
         file.write(b"one")

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Project
 from PIL import Image
+
+from conftest import Project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -45,7 +46,9 @@ def write_competition(root: Path) -> None:
 def list_results(project: Project) -> dict[Path, int]:
     """Every file that a run wrote, with the time at which it did."""
     data = project.folder / "data"
-    return {file: file.stat().st_mtime_ns for part in data.glob("0[3-8]*") for file in part.rglob("*") if file.is_file()}
+    return {
+        file: file.stat().st_mtime_ns for part in data.glob("0[3-8]*") for file in part.rglob("*") if file.is_file()
+    }
 
 
 @pytest.fixture

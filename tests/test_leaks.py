@@ -13,6 +13,8 @@ def make_images() -> pd.DataFrame:
             "subset": ["train"] * 4 + ["test"],
             "group_id": ["g1", "g2", "g3", "g4", None],
             "sha256": ["s1", "s2", "s3", "s4", "s1"],
+            "width_px": 100,
+            "height_px": 100,
             "perceptual_hash": ["0" * 64, "3" * 64, "6" * 64, "f" * 64, "0" * 64],
         }
     )
@@ -55,6 +57,13 @@ def test_distance_of_near_copies_is_the_one_asked_for() -> None:
     images = make_images()
     images.loc[2, "perceptual_hash"] = "0" * 63 + "7"  # three bits away from the first
     require_no_leak(images, make_folds(0, 1, 1, 1), 2)
+
+
+def test_resemblance_of_small_pictures_is_no_leak() -> None:
+    images = make_images().assign(width_px=28, height_px=28, perceptual_hash="0" * 64)
+    require_no_leak(images, make_folds(0, 1, 0, 1), 3)
+    images.loc[2, "sha256"] = "s1"
+    assert list_cases(images, make_folds(0, 1, 1, 1)) == ["가 in fold 0; 다 in fold 1"]
 
 
 def test_chain_of_copies_is_one_set() -> None:

@@ -78,11 +78,26 @@ class AtomicWriter(io.FileIO):
 
 
 class AtomicLocalFileSystem(LocalFileSystem):
-    """The local file system, with :class:`AtomicWriter` for every file opened with mode ``w``."""
+    """The local file system, with :class:`AtomicWriter` for files opened with mode ``w`` and without compression."""
 
-    def _open(self, path: str, mode: str = "rb", block_size: int | None = None, **kwargs: Any) -> Any:
+    def open(
+        self,
+        path: str,
+        mode: str = "rb",
+        block_size: int | None = None,
+        cache_options: dict[str, Any] | None = None,
+        compression: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Open a file; with ``compression`` it is written in place, since compressors never close what they fill."""
+        kwargs["in_place"] = compression is not None
+        return super().open(path, mode, block_size, cache_options, compression, **kwargs)
+
+    def _open(
+        self, path: str, mode: str = "rb", block_size: int | None = None, in_place: bool = False, **kwargs: Any
+    ) -> Any:
         path = self._strip_protocol(path)
-        if "w" not in mode or kwargs.get("compression"):
+        if "w" not in mode or in_place:
             return super()._open(path, mode, block_size, **kwargs)
         if self.auto_mkdir:
             self.makedirs(self._parent(path), exist_ok=True)

@@ -2,17 +2,17 @@
 
 import pandas as pd
 
+from podium.duplicates import join_groups
 from podium.errors import raise_if_any
-from podium.pipelines.splitting.duplicates import join_groups
 
 
 def require_no_leak(images: pd.DataFrame, folds: pd.DataFrame, max_bits: int) -> None:
     """Refuse a split that has a group, or copies of an image, on both sides, or that misses an image.
 
     Args:
-        images: image_id, subset, group_id, sha256, perceptual_hash.
+        images: image_id, subset, group_id, sha256, width_px, height_px, perceptual_hash.
         folds: image_id and fold.
-        max_bits: See :func:`podium.pipelines.splitting.duplicates.join_groups`.
+        max_bits: See :func:`podium.duplicates.join_groups`.
 
     Raises:
         InputError: Each set of images that is torn apart, and each image without or with an unknown fold.

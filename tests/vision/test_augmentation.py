@@ -161,15 +161,30 @@ def test_all_faults_are_listed_at_once_however_deep() -> None:
         place,
         f"{place}.OneOf.GaussianBlur.sigma",
         f"{place}.OneOf.SomeOf",
-        f"{place}.Sequential",
+        f"{place}.Sequential.transforms",
         place,
         place,
     ]
 
 
-@pytest.mark.parametrize("inner", [None, [], {"HorizontalFlip": {}}, ["HorizontalFlip"]])
-def test_container_without_a_list_of_transforms_is_refused(inner: Any) -> None:
-    assert all(case.startswith("policies.내 정책.OneOf: ") for case in list_cases([{"OneOf": {"transforms": inner}}]))
+@pytest.mark.parametrize("inner", [None, [], {"HorizontalFlip": {}}, "HorizontalFlip"])
+@pytest.mark.parametrize("container", ["OneOf", "Sequential"])
+def test_container_without_a_list_of_transforms_is_refused(container: str, inner: Any) -> None:
+    place = f"policies.내 정책.{container}.transforms"
+    assert list_cases([{container: {"transforms": inner}}]) == [f"{place}: needs a list of steps (got {inner!r})"]
+
+
+def test_container_without_transforms_is_refused_with_its_misspelt_argument() -> None:
+    place = "policies.내 정책.OneOf"
+    assert list_cases([{"OneOf": {"transfroms": [{"ToGray": {}}]}}]) == [
+        f"{place}.transfroms: there is no such argument; did you mean 'transforms'?",
+        f"{place}.transforms: needs a list of steps (got None)",
+    ]
+
+
+def test_part_of_a_container_that_is_no_step_is_refused() -> None:
+    (case,) = list_cases([{"OneOf": {"transforms": ["HorizontalFlip"]}}])
+    assert case.startswith("policies.내 정책.OneOf: a step is one transform with its arguments")
 
 
 @pytest.mark.parametrize("arguments", [0.5, "p", [0.5]])
@@ -182,16 +197,18 @@ def test_arguments_that_are_no_mapping_are_refused(arguments: Any, is_nested: bo
 
 
 @pytest.mark.parametrize(
-    "step",
+    ("step", "place"),
     [
-        {"HorizontalFlip": {"p": 2}},
-        {"GaussNoise": {"std_range": [0.5, 0.1]}},
-        {"OneOf": {"transforms": [{"GaussianBlur": {"blur_limit": "much"}}]}},
+        ({"HorizontalFlip": {"p": 2}}, "HorizontalFlip"),
+        ({"GaussNoise": {"std_range": [0.5, 0.1]}}, "GaussNoise"),
+        ({"OneOf": {"transforms": [{"ToGray": {}}, {"GaussianBlur": {"blur_limit": "much"}}]}}, "OneOf.GaussianBlur"),
+        ({"Sequential": {"transforms": [{"ToGray": {}}, {"GaussianBlur": {"blur_limit": "much"}}]}}, "Sequential"),
+        ({"SomeOf": {"transforms": [{"ToGray": {}}], "n": "two"}}, "SomeOf"),
     ],
 )
-def test_refused_value_is_named_by_its_step(step: dict[str, Any]) -> None:
+def test_refused_value_is_named_by_its_place(step: dict[str, Any], place: str) -> None:
     (case,) = list_cases([{"VerticalFlip": {}}, step])
-    assert case.startswith(f"policies.내 정책.{next(iter(step))}: ")
+    assert case.startswith(f"policies.내 정책.{place}: ")
 
 
 @pytest.mark.parametrize("p", [1.0, 0.02])
@@ -207,8 +224,28 @@ def test_policy_that_changes_the_shape_is_refused_however_rarely_it_would(step: 
 
 def test_policy_that_changes_the_shape_inside_a_choice_is_refused() -> None:
     flips = [{"HorizontalFlip": {"p": 1.0}}] * 20
-    (case,) = list_cases([{"OneOf": {"transforms": [*flips, {"RandomCrop": {"height": 16, "width": 16}}]}}])
-    assert case.startswith("policies.내 정책.OneOf")
+    choice = {"OneOf": {"transforms": [*flips, {"RandomCrop": {"height": 16, "width": 16}}]}}
+    (case,) = list_cases([choice])
+    assert case.startswith("policies.내 정책.OneOf.RandomCrop: turns (32, 24, 3) uint8 into (16, 16, 3) uint8")
+    (case,) = list_cases([{"Sequential": {"transforms": [{"ToGray": {}}, choice], "p": 0.02}}])
+    assert case.startswith("policies.내 정책.Sequential: turns (32, 24, 3) uint8 into (16, 16, 3) uint8")
+
+
+PAD = {"PadIfNeeded": {"min_height": 40, "min_width": 32, "p": 1.0}}
+CROP = {"RandomCrop": {"height": 32, "width": 24, "p": 1.0}}
+
+
+def test_sequence_whose_parts_undo_one_another_is_accepted() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, *OBLONG_PX, 3), dtype=np.uint8)
+    steps = [{"OneOf": {"transforms": [{"ToGray": {}}, {"Sequential": {"transforms": [PAD, CROP]}}]}}]
+    augmented = augment_batch(build_policy(resolve_policy("x", steps, OBLONG_PX)), images, 0)
+    assert augmented.shape == images.shape
+
+
+@pytest.mark.parametrize("parts", [[PAD], [CROP, PAD], [PAD, {"RandomCrop": {**CROP["RandomCrop"], "p": 0.1}}]])
+def test_sequence_that_does_not_restore_the_shape_is_refused(parts: list[Any]) -> None:
+    (case,) = list_cases([{"Sequential": {"transforms": parts, "p": 1.0}}])
+    assert case.startswith("policies.내 정책.Sequential: turns (32, 24, 3) uint8 into (40, 32, 3) uint8")
 
 
 @pytest.mark.parametrize("p", [1.0, 0.02])

@@ -1,6 +1,7 @@
 """Policies of albumentations by name; the one module that knows the library."""
 
 import inspect
+import itertools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -125,27 +126,32 @@ def _build_step(step: Step) -> Any:
 def _try_policy(name: str, steps: Sequence[Step], size_px: tuple[int, int]) -> list[str]:
     """Run each step on noise: a refused value shows itself on building, a changed size on calling."""
     probe = np.random.default_rng(0).integers(0, 256, (*size_px, 3), dtype=np.uint8)
-    # Each plain transform is tried by itself and made to act, since a rare fault has to show itself now; the step as
-    # it stands is tried after them, for what is wrong with a container.
-    cases = []
+    # Each choice is made to act, since a rare fault has to show itself now; the step as it stands is tried after them,
+    # for what is wrong with a container.
+    cases, place = [], f"policies.{name}"
     for step in steps:
-        tried = [case for part in _list_certain(step) for case in _try_step(name, part, probe)]
-        cases += tried or _try_step(name, step, probe)
-    return cases
+        tried = [case for within, part in _list_certain(step, place) for case in _try_step(within, part, probe)]
+        cases += tried or _try_step(f"{place}.{next(iter(step))}", step, probe)
+    return list(dict.fromkeys(cases))
 
 
-def _list_certain(step: Step) -> Iterator[Step]:
-    """Yield every plain transform of a step, with a probability of 1."""
+def _list_certain(step: Step, place: str) -> Iterator[tuple[str, Step]]:
+    """Yield the places and the choices of a step, each with a probability of 1."""
     name, arguments = next(iter(step.items()))
-    if name in _CONTAINERS:
-        for part in arguments["transforms"]:
-            yield from _list_certain(part)
+    place = f"{place}.{name}"
+    choices = [list(_list_certain(part, place)) for part in arguments.get("transforms", ())]
+    if name == "Sequential":
+        # Its parts may undo one another, as padding and cropping do, so they are tried together.
+        for k in range(max(map(len, choices))):
+            parts = [some[k % len(some)][1] for some in choices]
+            yield place, {name: {**arguments, "transforms": parts, "p": 1.0}}
+    elif name in _CONTAINERS:
+        yield from itertools.chain.from_iterable(choices)
     else:
-        yield {name: {**arguments, "p": 1.0}}
+        yield place, {name: {**arguments, "p": 1.0}}
 
 
-def _try_step(policy: str, step: Step, probe: Images) -> list[str]:
-    name = next(iter(step))
+def _try_step(place: str, step: Step, probe: Images) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         try:
@@ -154,10 +160,9 @@ def _try_step(policy: str, step: Step, probe: Images) -> list[str]:
                 built.set_random_seed(seed)
                 results.append(built(image=probe)["image"])
         except Exception as error:  # transforms raise whatever they like
-            return [f"policies.{policy}.{name}: {' '.join(str(error).split())[:300] or type(error).__name__}"]
+            return [f"{place}: {' '.join(str(error).split())[:300] or type(error).__name__}"]
     changed = [result for result in results if result.shape != probe.shape or result.dtype != np.uint8]
     return [
-        f"policies.{policy}.{name}: turns {probe.shape} uint8 into {result.shape} {result.dtype}; "
-        "a policy has to keep both"
+        f"{place}: turns {probe.shape} uint8 into {result.shape} {result.dtype}; a policy has to keep both"
         for result in changed[:1]
     ]

@@ -15,6 +15,8 @@ def test_images_become_folds() -> None:
             "label": [0, 1, 0, 1],
             "group_id": ["1", "1", "2", "2"],
             "sha256": list("abcd"),
+            "width_px": 100,
+            "height_px": 100,
             "perceptual_hash": [digit * 64 for digit in "0369"],
         }
     )

@@ -21,6 +21,8 @@ IMAGES = pd.DataFrame(
         "label": pd.array([None, 1, 0, 1, 0], dtype="Int64"),
         "group_id": [None, "4", "3", "2", "1"],
         "sha256": list("edcba"),
+        "width_px": 100,
+        "height_px": 100,
         "perceptual_hash": [digit * 64 for digit in "0369c"],
     }
 )

@@ -8,9 +8,9 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from podium.digests import digest_table
+from podium.duplicates import join_groups
 from podium.errors import InputError
 from podium.pipelines.splitting.config import SplittingConfig
-from podium.pipelines.splitting.duplicates import join_groups
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def assign_folds(images: pd.DataFrame, classes: pd.DataFrame, splitting: Splitti
     not on the order of files, nor on the machine.
 
     Args:
-        images: image_id, subset, label, group_id, sha256, perceptual_hash; one row an image.
+        images: image_id, subset, label, group_id, sha256, width_px, height_px, perceptual_hash; one row an image.
         classes: label and class_name, for messages.
         splitting: Number of folds, seed, and what counts as a copy.
 

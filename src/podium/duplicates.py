@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 MIN_SIDE_PX = 64
-"""Smaller pictures hold too little for their hashes to tell copies from look-alikes; they are compared by bytes alone."""
+"""Smaller pictures hold too little for hashes to tell copies from look-alikes; they are compared by bytes alone."""
 
 _BLOCK = 2048
 
