@@ -1,6 +1,7 @@
 """The ``kedro run`` of this project: the usual one, but an error that a user can mend is told without a traceback."""
 
 import copy
+import errno
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +11,17 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 
 from podium.errors import InputError
+
+UNWRITABLE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+}
 
 
 @click.group(name="podium")
@@ -50,7 +62,7 @@ def describe_error(error: BaseException) -> str | None:
             return (
                 f"{cause.filename}: there is no such file; if an earlier pipeline makes it, run that first: kedro run"
             )
-        if isinstance(cause, OSError) and cause.strerror:
+        if isinstance(cause, OSError) and cause.errno in UNWRITABLE:
             place = cause.filename or "a file"
             return f"{place}: {cause.strerror}; check room and permissions, or set data_root in globals.yml"
         if isinstance(cause, DatasetError) and cause.__cause__ is None:
@@ -59,9 +71,10 @@ def describe_error(error: BaseException) -> str | None:
 
 
 def _list_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Follow what was said to be the cause; what merely came before may have nothing to do with it."""
     while error is not None:
         yield error
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        error = error.__cause__
 
 
 run = copy.copy(kedro_run)

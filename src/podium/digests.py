@@ -17,4 +17,4 @@ def digest_values(values: Any) -> str:
 
 def digest_table(table: pd.DataFrame) -> str:
     """Digest a table of text and whole numbers: its columns, their order, and its rows in their order."""
-    return hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()[:N_DIGITS]
+    return hashlib.sha256(table.to_csv(index=False, lineterminator="\n").encode()).hexdigest()[:N_DIGITS]

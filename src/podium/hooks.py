@@ -13,14 +13,19 @@ from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from pydantic import BaseModel
 
 from podium.atomic_files import write_files_atomically
+from podium.locks import RunLock
 from podium.parameters import check_parameters
 from podium.reporting import describe_results
+from podium.tracking import survive_tracking
 
 logger = logging.getLogger(__name__)
 
 
 class ParameterHooks:
-    """Refuse wrong parameters before anything is read or written."""
+    """Refuse wrong parameters, and a second run of the same competition, before anything is read or written."""
+
+    def __init__(self) -> None:
+        self._lock: RunLock | None = None
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
@@ -29,6 +34,25 @@ class ParameterHooks:
         runtime = context.config_loader.runtime_params or {}
         competition = runtime.get("competition", context.config_loader["globals"]["competition"])
         check_parameters(parameters, str(competition))
+        folder = (
+            context.project_path / context.config_loader["globals"]["data_root"] / "02_intermediate" / str(competition)
+        )
+        self._lock = RunLock(folder / "run.lock", str(competition))
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self) -> None:
+        if self._lock is not None:
+            self._lock.acquire()
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
 
 
 class TrackingHooks(MlflowHook):
@@ -65,23 +89,25 @@ class TrackingHooks(MlflowHook):
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        if self._catalog is None or mlflow.active_run() is None:
-            return
-        dataset = self._catalog[dataset_name]
-        kind = (getattr(dataset, "metadata", None) or {}).get("mlflow")
-        if kind == "params":
-            mlflow.set_tag("mlflow.runName", f"{data.name} ({self._pipeline_name})")
-            mlflow.log_params({f"recipe.{name}": value for name, value in _flatten(_to_plain(data))})
-        elif kind == "tags":
-            mlflow.set_tags({f"{dataset_name}.{name}": str(value) for name, value in data.items()})
-        elif kind == "digests":
-            mlflow.set_tags({f"{dataset_name}.{name}": value for name, value in data.attrs.items()})
-        elif kind == "metrics":
-            numbers = {name: value for name, value in _flatten(data) if isinstance(value, int | float)}
-            mlflow.log_metrics({f"{dataset_name}/{name}": float(value) for name, value in numbers.items()})
-        elif kind == "artifact":
-            for path, folder in _list_files(dataset, dataset_name, data):
-                mlflow.log_artifact(path, folder)
+        if self._catalog is not None and mlflow.active_run() is not None:
+            survive_tracking(self._track)(dataset_name, self._catalog[dataset_name], data)
+
+    def _track(self, name: str, dataset: Any, data: Any) -> None:
+        """Log ``data``, just saved as ``name``, in the way that its catalog entry asks for."""
+        match (getattr(dataset, "metadata", None) or {}).get("mlflow"):
+            case "params":
+                mlflow.set_tag("mlflow.runName", f"{data.name} ({self._pipeline_name})")
+                mlflow.log_params({f"recipe.{leaf}": value for leaf, value in _flatten(_to_plain(data))})
+            case "tags":
+                mlflow.set_tags({f"{name}.{key}": str(value) for key, value in data.items()})
+            case "digests":
+                mlflow.set_tags({f"{name}.{key}": value for key, value in data.attrs.items()})
+            case "metrics":
+                numbers = [(leaf, value) for leaf, value in _flatten(data) if isinstance(value, int | float)]
+                mlflow.log_metrics({f"{name}/{leaf}": float(value) for leaf, value in numbers})
+            case "artifact":
+                for path, folder in _list_files(dataset, name, data):
+                    mlflow.log_artifact(path, folder)
 
 
 class ResultHooks:

@@ -15,7 +15,7 @@ from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.config import TrainingConfig
 from podium.vision.recipe import Recipe
 
-NO_FOLDER = '/\\:*?"<>|\0'
+NO_FOLDER = '/\\:*?"<>|[]\0'
 FOLDER_RULE = f"a name becomes a folder; leave out {' '.join(NO_FOLDER[:-1])} and a first dot"
 
 

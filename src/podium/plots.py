@@ -16,6 +16,8 @@ from plotly.subplots import make_subplots
 
 HALF = 0.5
 MAX_CLASSES_WITH_COUNTS = 30
+MAX_CLASSES_DRAWN = 80  # with names and counts; beyond, a picture of them would not fit into memory
+MAX_SIDE_INCHES = 38.5
 
 
 @cache
@@ -64,7 +66,7 @@ def draw_confusion(confusion: npt.NDArray[np.int64], names: Sequence[str], title
         names: Of the classes.
         title: Of the figure.
     """
-    side = max(4.0, 0.45 * len(names) + 2.5)
+    side = min(max(4.0, 0.45 * len(names) + 2.5), MAX_SIDE_INCHES)
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
     axis = figure.subplots()
     shown = _fill_confusion(axis, confusion, names)
@@ -148,11 +150,12 @@ def plot_curves(history: Any, title: str) -> go.Figure:
 def _fill_confusion(axis: Axes, confusion: npt.NDArray[np.int64], names: Sequence[str]) -> AxesImage:
     shares = _share_of_true(confusion)
     shown = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for i, j in zip(*np.nonzero(confusion), strict=True):
+    for i, j in zip(*np.nonzero(confusion if len(names) <= MAX_CLASSES_DRAWN else 0 * confusion), strict=True):
         colour = "white" if shares[i, j] > HALF else "black"
         axis.text(j, i, str(confusion[i, j]), ha="center", va="center", fontsize=7, color=colour)
-    axis.set_xticks(range(len(names)), names, rotation=90, fontsize=8, family=find_fonts())
-    axis.set_yticks(range(len(names)), names, fontsize=8, family=find_fonts())
+    if len(names) <= MAX_CLASSES_DRAWN:
+        axis.set_xticks(range(len(names)), names, rotation=90, fontsize=8, family=find_fonts())
+        axis.set_yticks(range(len(names)), names, fontsize=8, family=find_fonts())
     axis.set_xlabel("predicted class")
     axis.set_ylabel("true class")
     return shown

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import timm
+import timm.optim
 import torch
 from safetensors.torch import load_file
 from timm.data import resolve_data_config
@@ -59,8 +60,9 @@ def resolve_input(recipe: Recipe) -> InputSpec:
     """Find the input size, mean and std of the recipe's backbone, and try that size once.
 
     Raises:
-        InputError: The backbone is unknown, or cannot take pictures of that size; the message says what it wants.
+        InputError: The backbone or the optimizer is unknown, or cannot take pictures of that size; the message says what it wants.
     """
+    _require_optimizer(recipe)
     model = _create_model(recipe.model, n_classes=2, pretrained=False)
     wanted = resolve_data_config({}, model=model)
     height_px, width_px = recipe.input.size_px or wanted["input_size"][1:]
@@ -85,6 +87,16 @@ def _create_model(config: ModelConfig, n_classes: int, pretrained: bool) -> nn.M
             f"The backbone '{config.backbone}' cannot be made:",
             [f"{' '.join(str(error).split())[:400]} (model: {config.model_dump(mode='json')})"],
         ) from error
+
+
+def _require_optimizer(recipe: Recipe) -> None:
+    """Look the optimizer's name up where training will, before anything else takes time."""
+    name, known = recipe.optimizer.name, timm.optim.list_optimizers()
+    if name.lower() not in known:
+        raise InputError(
+            "The recipe's optimizer is unknown:",
+            [f"recipes.{recipe.name}.optimizer.name: timm has no '{name}'; {suggest(name, known)}"],
+        )
 
 
 def _suggest_backbone(name: str) -> str:

@@ -36,12 +36,31 @@ def make_callbacks(
         "save_on_train_epoch_end": True,
     }
     checkpoints: list[Callback] = [
-        ModelCheckpoint(filename="best", monitor=monitor, mode=mode, save_weights_only=True, **where),
-        ModelCheckpoint(filename="last", **where),
+        MovableCheckpoint(filename="best", monitor=monitor, mode=mode, save_weights_only=True, **where),
+        MovableCheckpoint(filename="last", **where),
     ]
     stopping = [StopEarly(monitor, mode, recipe.early_stopping_epochs)] if recipe.early_stopping_epochs else []
     bars = [TQDMProgressBar(refresh_rate=10)] if progress else []
     return [EpochSeeds(seed), history, *stopping, *bars, *checkpoints]
+
+
+class MovableCheckpoint(ModelCheckpoint):
+    """A checkpoint that knows its best epoch again after its folder was moved or mounted elsewhere.
+
+    Lightning stores absolute paths, and forgets the best score when they differ.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        folder = str(self.dirpath)
+
+        def move(path: str) -> str:
+            return str(Path(folder) / Path(path).name) if path else path
+
+        moved = {**state_dict, "dirpath": folder}
+        for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+            moved[key] = move(moved[key])
+        moved["best_k_models"] = {move(path): score for path, score in moved["best_k_models"].items()}
+        super().load_state_dict(moved)
 
 
 class StopEarly(EarlyStopping):

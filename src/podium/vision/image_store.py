@@ -92,6 +92,11 @@ class ImageStore:
         self.pixels = self._map_pixels()
 
     @property
+    def resize(self) -> ResizeMode:
+        """How images were brought to that size."""
+        return self._header.resize
+
+    @property
     def size_px(self) -> tuple[int, int]:
         """(height, width) of every row."""
         return self._header.size_px

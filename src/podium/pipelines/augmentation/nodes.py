@@ -1,6 +1,7 @@
 """Resolve the recipe's policy, plan how often each image is drawn, and show what comes out."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from matplotlib.figure import Figure
 
 from podium.plots import draw_grid
 from podium.vision import augmentation
-from podium.vision.image_store import ImageStore
+from podium.vision.backbones import InputSpec
+from podium.vision.fitting_store import open_store
 from podium.vision.recipe import Recipe
 from podium.vision.samplers import count_variants
 from podium.vision.seeds import derive_seed
@@ -51,6 +53,7 @@ def draw_contact_sheet(
     images: pd.DataFrame,
     classes: pd.DataFrame,
     image_store: dict[str, Any],
+    input_spec: dict[str, Any],
     policy: list[dict[str, Any]],
     recipe: Recipe,
 ) -> Figure:
@@ -60,6 +63,7 @@ def draw_contact_sheet(
         images: image_id, subset, label and sha256.
         classes: label and class_name.
         image_store: folder of the store.
+        input_spec: What the backbone wants to be shown.
         policy: Resolved steps.
         recipe: Its seed.
 
@@ -69,7 +73,7 @@ def draw_contact_sheet(
     train = images[images["subset"] == "train"].sort_values("image_id")
     rng = np.random.default_rng(derive_seed(recipe.seed, 3))
     chosen = train.iloc[np.sort(rng.choice(len(train), size=min(N_SHEET_IMAGES, len(train)), replace=False))]
-    store = ImageStore(image_store["folder"])
+    store = open_store(Path(image_store["folder"]), InputSpec(**input_spec))
     pixels = np.asarray(store.pixels[store.rows_of(chosen["sha256"])])
     compose = augmentation.build_policy(policy)
     variants = [

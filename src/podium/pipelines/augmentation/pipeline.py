@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
             Node(plan_variants, ["targets", "recipe"], "variants", name="plan_variants"),
             Node(
                 draw_contact_sheet,
-                ["images", "classes", "image_store", "policy", "recipe"],
+                ["images", "classes", "image_store", "input_spec", "policy", "recipe"],
                 "contact_sheet",
                 name="draw_contact_sheet",
             ),

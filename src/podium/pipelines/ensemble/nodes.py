@@ -9,7 +9,7 @@ import pandas as pd
 
 from podium.digests import digest_table
 from podium.errors import InputError
-from podium.pipelines.evaluation.scoring import score_probabilities
+from podium.pipelines.evaluation.scoring import align_labels, score_probabilities
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.member import digest_content
 from podium.probabilities import make_table, to_matrix
@@ -121,7 +121,7 @@ def score_ensemble(
         macro F1 of guessing each class equally often, as measured on these labels.
     """
     scores = score_probabilities(ensemble_oof, targets, classes, attributes)
-    scores["chance_macro_f1"] = expect_chance_f1(targets["label"], len(classes))
+    scores["chance_macro_f1"] = expect_chance_f1(pd.Series(align_labels(ensemble_oof, targets)), len(classes))
     logger.info("ensemble: macro F1 %.4f out of fold, chance is %.4f", scores["macro_f1"], scores["chance_macro_f1"])
     return scores
 

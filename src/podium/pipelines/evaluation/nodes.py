@@ -15,6 +15,7 @@ from podium.pipelines.evaluation.scoring import (
     score_probabilities,
     tabulate_classes,
 )
+from podium.pipelines.training.member import digest_recipe
 from podium.plots import draw_confusion, draw_confusions, plot_confusion, plot_confusions, plot_curves
 from podium.probabilities import to_matrix
 from podium.vision.recipe import Recipe
@@ -30,10 +31,13 @@ def collect_predictions(member: dict[str, Any], oof: Partitions, recipe: Recipe)
     Raises:
         InputError: The member that was trained last is of another recipe than the chosen one.
     """
-    if member["recipe"] != recipe.name:
+    if (member["recipe"], member["recipe_digest"]) != (recipe.name, digest_recipe(recipe)):
         raise InputError(
             "The member that was trained last is of another recipe:",
-            [f"recipe: '{recipe.name}' is chosen, {member['name']} was trained; kedro run --pipeline train does both"],
+            [
+                f"recipe: '{recipe.name}' as it reads now is chosen, {member['name']} was trained last; "
+                "kedro run --pipeline train trains and evaluates the chosen one"
+            ],
         )
     parts = [oof[f"{member['name']}/fold_{fold}"]() for fold in member["folds"]]
     return pd.concat(parts).sort_values("image_id").reset_index(drop=True)

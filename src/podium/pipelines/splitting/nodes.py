@@ -31,13 +31,14 @@ def assign_folds(images: pd.DataFrame, classes: pd.DataFrame, splitting: Splitti
         ``attrs["split_digest"]`` names this split.
 
     Raises:
-        InputError: There are fewer groups than folds.
+        InputError: There are fewer groups than folds, or no class has an image a fold.
     """
     train = images[images["subset"] == "train"].sort_values("image_id").reset_index(drop=True)
     groups = join_groups(train, splitting.near_duplicate_max_bits)
     _report_joined(train, groups)
     _require_groups(groups, splitting.n_folds)
     labels = train["label"].to_numpy(np.int64)
+    _require_a_large_class(labels, splitting.n_folds)
     _warn_of_small_classes(labels, groups, classes, splitting)
     splitter = StratifiedGroupKFold(splitting.n_folds, shuffle=True, random_state=splitting.seed)
     fold = np.empty(len(train), dtype=np.int64)
@@ -64,6 +65,16 @@ def _require_groups(groups: np.ndarray, n_folds: int) -> None:
         raise InputError(
             "There are fewer groups than folds:",
             [f"splitting.n_folds: {n_folds} folds of {n_groups} groups (people, scans, copies); at most {n_groups}"],
+        )
+
+
+def _require_a_large_class(labels: np.ndarray, n_folds: int) -> None:
+    """Ask for one class with an image a fold: without any, folds cannot be balanced at all."""
+    largest = int(np.bincount(labels).max())
+    if largest < n_folds:
+        raise InputError(
+            "Every class has fewer images than there are folds:",
+            [f"splitting.n_folds: {n_folds} folds, the largest class has {largest} images; at most {largest}"],
         )
 
 

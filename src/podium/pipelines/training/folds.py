@@ -15,7 +15,7 @@ from podium.tracking import log_epoch
 from podium.vision.augmentation import Step
 from podium.vision.backbones import InputSpec
 from podium.vision.fit import FoldData, Hardware, fit_fold
-from podium.vision.image_store import ImageStore
+from podium.vision.fitting_store import open_store
 from podium.vision.recipe import Recipe
 
 
@@ -72,8 +72,7 @@ def fit_and_describe(  # noqa: PLR0913
     Raises:
         InputError: The store holds pictures of another size.
     """
-    store = ImageStore(Path(store_folder))
-    _require_size(store, spec)
+    store = open_store(Path(store_folder), spec)
     held_out = train["fold"] == fold
     data = FoldData(
         train_rows=store.rows_of(train.loc[~held_out, "sha256"]),
@@ -96,14 +95,3 @@ def fit_and_describe(  # noqa: PLR0913
         table.attrs.update(attrs)
     weights = {"tensors": fitted.weights, "header": json.loads(json.dumps(header))}
     return {"weights": weights, "oof": oof, "test_probabilities": test_probabilities, "history": history}
-
-
-def _require_size(store: ImageStore, spec: InputSpec) -> None:
-    if store.size_px != (spec.height_px, spec.width_px):
-        raise InputError(
-            "The image store was made for another recipe:",
-            [
-                f"input.size_px: the recipe wants {spec.height_px}x{spec.width_px} px, the store holds "
-                f"{store.size_px[0]}x{store.size_px[1]}; kedro run --pipeline train makes the one it needs"
-            ],
-        )

@@ -1,5 +1,7 @@
 """The identity of a member: what would have to be the same for its weights to be the same."""
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,17 +18,24 @@ def identify_member(
     folds: pd.DataFrame,
     targets: pd.DataFrame,
     variants: pd.DataFrame,
+    n_classes: int,
 ) -> dict[str, Any]:
     """Name a member after its recipe and a digest of all that shapes it.
 
-    The digest covers the resolved recipe and policy, the input, the split, the labels, and the content of every image,
-    so a change of any of them makes a new member and never mixes with an old one.
+    The digest covers the resolved recipe and policy, the content of starting weights, the input, the split, the labels,
+    the number of classes, and the content of every image, so a change of any of them makes a new member and never mixes
+    with an old one.
 
     Returns:
-        name (``<recipe>-<digest>``), recipe (its name), split_digest, content_digest.
+        name (``<recipe>-<digest>``), recipe (its name), recipe_digest, split_digest, content_digest.
     """
+    pretrained = recipe.model.pretrained
     identity = {
-        "recipe": recipe.model_dump(mode="json", exclude={"name", "based_on"}),
+        "starting_weights": hashlib.sha256(pretrained.read_bytes()).hexdigest()
+        if isinstance(pretrained, Path)
+        else None,
+        "n_classes": n_classes,
+        "recipe": digest_recipe(recipe),
         "policy": policy,
         "input_spec": input_spec,
         "split": digest_table(folds[["image_id", "fold"]]),
@@ -37,9 +46,15 @@ def identify_member(
     return {
         "name": f"{recipe.name}-{digest_values(identity)}",
         "recipe": recipe.name,
+        "recipe_digest": digest_recipe(recipe),
         "split_digest": identity["split"],
         "content_digest": identity["content"],
     }
+
+
+def digest_recipe(recipe: Recipe) -> str:
+    """Digest what a recipe says, whatever it is called and based on."""
+    return digest_values(recipe.model_dump(mode="json", exclude={"name", "based_on"}))
 
 
 def digest_content(images: pd.DataFrame) -> str:

@@ -18,7 +18,7 @@ from podium.vision.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
-OUTPUTS = ("weights", "oof", "test_probabilities", "history")  # history last: it marks a finished fold
+OUTPUTS = ("weights", "oof", "test_probabilities", "history")
 
 
 def identify_member(
@@ -29,6 +29,7 @@ def identify_member(
     folds: pd.DataFrame,
     targets: pd.DataFrame,
     variants: pd.DataFrame,
+    classes: pd.DataFrame,
     splitting: SplittingConfig,
 ) -> dict[str, Any]:
     """Name the member that this run trains, once the split is known to keep copies on one side.
@@ -40,7 +41,10 @@ def identify_member(
         InputError: A group, or copies of an image, stand in several folds; all are listed.
     """
     require_no_leak(images, folds, splitting.near_duplicate_max_bits)
-    return {**identify(recipe, policy, input_spec, images, folds, targets, variants), "folds": splitting.held_out_folds}
+    return {
+        **identify(recipe, policy, input_spec, images, folds, targets, variants, len(classes)),
+        "folds": splitting.held_out_folds,
+    }
 
 
 def train_folds(
@@ -89,14 +93,15 @@ def train_folds(
     spec = InputSpec(**input_spec)
     for fold in member["folds"]:
         partition = f"{member['name']}/fold_{fold}"
+        checkpoint_dir = Path(training.checkpoint_dir) / partition / "checkpoints"
         if partition in finished_folds:
             logger.info("fold %d of %s was trained before", fold, member["name"])
             for row in finished_folds[partition].to_dict("records"):
                 log_epoch(fold, row)
+            shutil.rmtree(checkpoint_dir, ignore_errors=True)  # a kill may have come just after the last save
             yield {name: {} for name in OUTPUTS}
             continue
         logger.info("training fold %d of %s on %s, %s", fold, member["name"], hardware.accelerator, hardware.precision)
-        checkpoint_dir = Path(training.checkpoint_dir) / partition / "checkpoints"
         results = fit_and_describe(
             recipe,
             spec,

@@ -10,7 +10,7 @@ def create_pipeline() -> Pipeline:
     identity = ["recipe", "policy", "input_spec", "images", "folds", "targets", "variants"]
     return Pipeline(
         [
-            Node(identify_member, [*identity, "params:splitting"], "member", name="identify_member"),
+            Node(identify_member, [*identity, "classes", "params:splitting"], "member", name="identify_member"),
             Node(
                 train_folds,
                 {

@@ -1,0 +1,54 @@
+"""One run of a competition at a time: tables that depend on the recipe have one place for all recipes."""
+
+import os
+from pathlib import Path
+from typing import IO
+
+from podium.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+class RunLock:
+    """A lock that the system gives back when its process ends, however it ends.
+
+    A record lock belongs to the process alone: workers that outlive a killed run do not keep it.
+    """
+
+    def __init__(self, path: Path, competition: str):
+        self._path = path
+        self._competition = competition
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Take the lock, or say who has it.
+
+        Raises:
+            InputError: Another process runs this competition; the message has its number.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(self._path, "a+", encoding="utf-8")  # noqa: SIM115  (open as long as the lock is held)
+        if fcntl is not None:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                file.seek(0)
+                owner = file.read().strip() or "unknown"
+                file.close()
+                raise InputError(
+                    f"Another run of '{self._competition}' is active:",
+                    [f"process {owner} writes the same tables; wait for its end, or use a copy of the project"],
+                ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        self._file = file
+
+    def release(self) -> None:
+        """Give the lock back; a process that ends does so by itself."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
