@@ -59,9 +59,7 @@ def describe_error(error: BaseException) -> str | None:
         if isinstance(cause, InputError):
             return str(cause)
         if isinstance(cause, FileNotFoundError) and cause.filename:
-            return (
-                f"{cause.filename}: there is no such file; if an earlier pipeline makes it, run that first: kedro run"
-            )
+            return f"{cause.filename}: no such file; if an earlier pipeline makes it, run that first: kedro run"
         if isinstance(cause, OSError) and cause.errno in UNWRITABLE:
             place = cause.filename or "a file"
             return f"{place}: {cause.strerror}; check room and permissions, or set data_root in globals.yml"

@@ -10,7 +10,7 @@ def let_idle_threads_sleep() -> None:
     thread holds the very core that the others wait for: training a small network took five times as long. OpenMP
     reads this when torch is imported, so it is set before; whoever sets it in the shell has the last word.
 
-    Measured with a busy process beside it on two cores: 50 images a second with GNU OpenMP's own 300,000 turns, 400 with
-    these 50,000, and 110 with 10,000 (waking up costs too); on an idle machine 440, 370 and 360.
+    Measured on two cores, images a second: beside a busy process 50 with GNU OpenMP's own 300,000 turns, 400 with these
+    50,000, 110 with 10,000 (waking up costs too); on an idle machine 440, 370 and 360.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "50000")

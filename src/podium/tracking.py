@@ -18,7 +18,7 @@ def log_epoch(fold: int, row: dict[str, Any]) -> None:
     survive_tracking(mlflow.log_metrics)(values, step=int(row["epoch"]))
 
 
-def survive_tracking(function: Callable[..., None]) -> Callable[..., None]:
+def survive_tracking(function: Callable[..., Any]) -> Callable[..., None]:
     """Turn whatever goes wrong with tracking into a warning: results lie in the catalog's own files too."""
 
     @functools.wraps(function)

@@ -29,7 +29,7 @@ from podium.errors import InputError, raise_if_any
 logger = logging.getLogger(__name__)
 
 MARKER = "drawing.json"
-DRAWING_VERSION = 2
+DRAWING_VERSION = 3
 """Raise it with every change of the drawing code that changes a byte, so that old demos are drawn anew."""
 
 JPEG_QUALITY = 90

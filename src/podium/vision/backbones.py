@@ -60,7 +60,8 @@ def resolve_input(recipe: Recipe) -> InputSpec:
     """Find the input size, mean and std of the recipe's backbone, and try that size once.
 
     Raises:
-        InputError: The backbone or the optimizer is unknown, or cannot take pictures of that size; the message says what it wants.
+        InputError: The backbone or the optimizer is unknown, or the backbone cannot take pictures of that size; the
+            message says what it wants.
     """
     _require_optimizer(recipe)
     model = _create_model(recipe.model, n_classes=2, pretrained=False)
@@ -91,7 +92,7 @@ def _create_model(config: ModelConfig, n_classes: int, pretrained: bool) -> nn.M
 
 def _require_optimizer(recipe: Recipe) -> None:
     """Look the optimizer's name up where training will, before anything else takes time."""
-    name, known = recipe.optimizer.name, timm.optim.list_optimizers()
+    name, known = recipe.optimizer.name, [str(known) for known in timm.optim.list_optimizers()]
     if name.lower() not in known:
         raise InputError(
             "The recipe's optimizer is unknown:",

@@ -179,7 +179,7 @@ def _run_trainer(
         logger.info("fold was interrupted before: going on from its last finished epoch")
     if hardware.accelerator == "cpu":
         keep_large_buffers()
-    for name in ("lightning.pytorch", "lightning.fabric"):
+    for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)  # they turn their own voice up on import
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")

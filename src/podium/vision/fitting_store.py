@@ -19,8 +19,8 @@ def open_store(folder: Path, spec: InputSpec) -> ImageStore:
         raise InputError(
             "The image store was made for another recipe:",
             [
-                f"input: the recipe wants {wanted[0]}x{wanted[1]} px ({wanted[2]}), the store holds {held[0]}x{held[1]} "
-                f"({held[2]}); kedro run --pipeline train makes the one it needs"
+                f"input: the recipe wants {wanted[0]}x{wanted[1]} px ({wanted[2]}), the store holds "
+                f"{held[0]}x{held[1]} ({held[2]}); kedro run --pipeline train makes the one it needs"
             ],
         )
     return store

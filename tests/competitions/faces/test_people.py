@@ -49,7 +49,7 @@ def test_fewer_people_are_planned_too(n_people: int) -> None:
 
 def test_too_few_are_over_60_and_many_are_young_or_in_their_fifties() -> None:
     ages = np.array([age for _, age in plan_people(1000, np.random.default_rng(0))])
-    shares = [np.mean((ages >= first) & (ages < end)) for first, end in ((18, 30), (30, 50), (50, 60), (60, 75))]
+    shares = [np.mean((ages >= first) & (ages < end)) for first, end in ((18, 30), (30, 50), (50, 60), (60, 80))]
     assert shares == pytest.approx([0.46, 0.11, 0.35, 0.08], abs=0.002)
     assert sum(shares) == pytest.approx(1)
     assert {58, 59, 60, 61} <= set(ages.tolist())
@@ -68,17 +68,17 @@ def test_ageing_is_gradual_and_never_goes_back(gender: str) -> None:
         signs = np.array([list(asdict(imagine(gender, age, seed).ageing).values()) for age in range(18, 80)])
         steps = np.diff(signs, axis=0)
         assert steps.min() >= 0
-        assert steps.max() < 0.04
+        assert steps.max() < 0.05
 
 
-def test_57_and_61_look_alike_and_people_of_one_age_do_not() -> None:
-    def signs(age_years: int, seeds: range) -> np.ndarray:
-        return np.array([list(asdict(imagine("male", age_years, seed).ageing).values()) for seed in seeds])
+def test_signs_of_age_overlap_at_57_and_61_and_not_at_45_and_70() -> None:
+    def tell_apart(young: int, old: int) -> float:
+        people = [imagine(GENDERS[seed // 2 % 2], (young, old)[seed % 2], seed) for seed in range(800)]
+        signs = np.array([list(asdict(person.ageing).values()) for person in people])
+        return cross_val_score(LinearDiscriminantAnalysis(), signs, np.arange(800) % 2, cv=5).mean()
 
-    four_years = np.abs(signs(61, range(300)) - signs(57, range(300))).mean(axis=0)
-    between_people = signs(57, range(300)).std(axis=0)
-    assert (four_years < 1.3 * between_people).all()
-    assert four_years.mean() < between_people.mean()
+    assert 0.6 < tell_apart(57, 61) < 0.88
+    assert tell_apart(45, 70) > 0.99
 
 
 def test_a_person_keeps_everything_but_the_signs_of_age() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from podium.competitions.faces.camera import TEST_CAMERA, TRAIN_CAMERA
+from podium.competitions.faces.camera import TEST_CAMERA, TRAIN_CAMERA, Camera
 from podium.competitions.faces.canvas import Pose
 from podium.competitions.faces.people import Person, imagine_person
 from podium.competitions.faces.portrait import STEMS, paint_portrait, sketch_portrait, take_pictures
@@ -34,7 +34,7 @@ def test_seven_pictures_are_taken_in_order_and_all_differ() -> None:
 
 
 @pytest.mark.parametrize("camera", [TRAIN_CAMERA, TEST_CAMERA])
-def test_same_random_state_gives_the_same_pictures(camera: object) -> None:
+def test_same_random_state_gives_the_same_pictures(camera: Camera) -> None:
     first, second = (
         [picture.tobytes() for _, picture in take_pictures(imagine(44, 5), camera, (48, 48), np.random.default_rng(8))]
         for _ in range(2)

@@ -10,7 +10,7 @@ from podium.digests import digest_table, digest_values
 from podium.vision.recipe import Recipe
 
 
-def identify_member(
+def identify_member(  # noqa: PLR0913
     recipe: Recipe,
     policy: list[dict[str, Any]],
     input_spec: dict[str, Any],
@@ -29,11 +29,8 @@ def identify_member(
     Returns:
         name (``<recipe>-<digest>``), recipe (its name), recipe_digest, split_digest, content_digest.
     """
-    pretrained = recipe.model.pretrained
     identity = {
-        "starting_weights": hashlib.sha256(pretrained.read_bytes()).hexdigest()
-        if isinstance(pretrained, Path)
-        else None,
+        "starting_weights": _digest_file(recipe.model.pretrained),
         "n_classes": n_classes,
         "recipe": digest_recipe(recipe),
         "policy": policy,
@@ -50,6 +47,10 @@ def identify_member(
         "split_digest": identity["split"],
         "content_digest": identity["content"],
     }
+
+
+def _digest_file(pretrained: bool | Path) -> str | None:
+    return hashlib.sha256(pretrained.read_bytes()).hexdigest() if isinstance(pretrained, Path) else None
 
 
 def digest_recipe(recipe: Recipe) -> str:
