@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,7 +10,6 @@ import mlflow
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
-from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from pydantic import BaseModel
 
 from podium.atomic_files import write_files_atomically
@@ -17,6 +17,10 @@ from podium.locks import RunLock
 from podium.parameters import check_parameters
 from podium.reporting import describe_results
 from podium.tracking import survive_tracking
+
+with warnings.catch_warnings(record=True):
+    # MLflow warns of a class of the plugin's, at every start and past any filter; no user can do anything about it.
+    from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 
 logger = logging.getLogger(__name__)
 

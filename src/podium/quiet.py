@@ -2,7 +2,6 @@
 
 import os
 import sys
-import warnings
 
 # Read by the libraries when they are imported, so this module comes first; child processes inherit them.
 SILENT = {
@@ -17,8 +16,6 @@ SILENT = {
 def silence_libraries() -> None:
     """Switch off usage reports and update checks of everything that is imported from here on."""
     os.environ.update(SILENT)
-    # MLflow says so of its own plugin's class, at every start; nobody who runs a pipeline can do anything about it.
-    warnings.filterwarnings("ignore", message=".*Add type hints to the `predict` method")
 
 
 def silence_viz() -> None:
