@@ -24,8 +24,8 @@ setup: ## make .venv ready (about 3 minutes and 7 GB the first time; quick when 
 demo: setup ## run the whole chain on the competition that Podium draws itself
 	@$(BIN)/python -m kedro run --env base $(ARGS)
 
-test: setup ## run all tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup ## run all tests, two at a time
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: setup ## run all checks of style, types, imports and notebooks
 	@$(MAKE) --no-print-directory --keep-going $(CHECKS)

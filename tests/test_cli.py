@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -65,10 +66,11 @@ def chain(*errors: BaseException) -> BaseException:
     return errors[0]
 
 
-def test_cause_is_found_along_contexts_too() -> None:
-    wrong, outer = InputError("wrong:", ["a", "b"]), ValueError("while handling")
-    outer.__context__ = chain(KeyError("between"), wrong)
-    assert describe_error(outer) == str(wrong)
+def test_what_merely_came_before_is_not_taken_for_the_cause() -> None:
+    outer = ValueError("while handling")
+    outer.__context__ = InputError("wrong:", ["a", "b"])
+    assert describe_error(outer) is None
+    assert describe_error(chain(outer, InputError("the cause:", ["c"]))) == str(InputError("the cause:", ["c"]))
 
 
 def test_error_of_the_code_is_none_of_the_users() -> None:
@@ -79,8 +81,29 @@ def test_missing_file_is_named_with_what_would_make_it() -> None:
     missing = FileNotFoundError(errno.ENOENT, "No such file or directory", "data/얼굴/images.parquet")
     message = describe_error(chain(DatasetError("loading failed"), missing))
     assert message is not None
-    assert message.startswith("data/얼굴/images.parquet: there is no such file; ")
+    assert message.startswith("data/얼굴/images.parquet: no such file; ")
     assert message.endswith("kedro run")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC, errno.ENOTDIR, errno.EROFS, errno.EISDIR])
+def test_place_that_cannot_be_written_is_named_with_the_systems_words(number: int) -> None:
+    words = os.strerror(number)
+    message = describe_error(chain(DatasetError("saving failed"), OSError(number, words, "data/얼굴")))
+    assert message == f"data/얼굴: {words}; check room and permissions, or set data_root in globals.yml"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"),
+        ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+        TimeoutError(errno.ETIMEDOUT, "Connection timed out"),
+        BrokenPipeError(errno.EPIPE, "Broken pipe"),
+        OSError("no number at all"),
+    ],
+)
+def test_lost_connection_is_no_question_of_room_and_permissions(error: OSError) -> None:
+    assert describe_error(chain(RuntimeError("x"), error)) is None
 
 
 @pytest.mark.parametrize(("place", "shown"), [("data/얼굴", "data/얼굴"), (None, "a file")])

@@ -84,7 +84,6 @@ def test_catalog_of_every_environment_can_be_made_and_knows_every_dataset(enviro
 def test_every_dataset_has_a_layer() -> None:
     entries = {name: entry for name, entry in load("base")["catalog"].items() if not name.startswith("_")}
     layers = {name: entry.get("metadata", {}).get("kedro-viz", {}).get("layer") for name, entry in entries.items()}
-    layers.pop("finished_folds")  # the same files as `history`
     assert None not in layers.values(), layers
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import subprocess
 import sys
@@ -60,6 +61,13 @@ def test_table_digest_ignores_the_index_and_integer_width() -> None:
 )
 def test_any_change_of_a_table_changes_its_digest(other: pd.DataFrame) -> None:
     assert digest_table(other) != digest_table(TABLE)
+
+
+@pytest.mark.parametrize("line_end", ["\r\n", "\n"])
+def test_table_digest_does_not_depend_on_the_system(monkeypatch: pytest.MonkeyPatch, line_end: str) -> None:
+    expected = hashlib.sha256("image_id,fold\ntrain/가.jpg,0\ntrain/b.jpg,1\n".encode()).hexdigest()[:N_DIGITS]
+    monkeypatch.setattr(os, "linesep", line_end)
+    assert digest_table(TABLE) == expected
 
 
 def test_a_cell_with_separators_is_not_taken_for_two() -> None:

@@ -2,6 +2,9 @@
 
 import atexit
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -49,10 +52,12 @@ class Loader(dict[str, Any]):
     runtime_params: dict[str, Any] | None = None
 
 
-def make_context(parameters: dict[str, Any], competition: str, runtime: dict[str, Any] | None = None) -> Any:
-    loader = Loader(parameters=parameters, globals={"competition": competition})
+def make_context(
+    parameters: dict[str, Any], competition: str, runtime: dict[str, Any] | None = None, project: Path = Path("project")
+) -> Any:
+    loader = Loader(parameters=parameters, globals={"competition": competition, "data_root": "데이터"})
     loader.runtime_params = runtime
-    return SimpleNamespace(config_loader=loader)
+    return SimpleNamespace(config_loader=loader, project_path=project)
 
 
 def test_right_parameters_pass_and_files_are_written_atomically_from_then_on(own_registry: None) -> None:
@@ -71,6 +76,35 @@ def test_competition_of_the_command_line_is_the_one_of_the_paths(own_registry: N
     ParameterHooks().after_context_created(make_context(PARAMETERS, "demo", {"competition": "꽃"}))
     with pytest.raises(InputError, match="paths are made of 'demo'"):
         ParameterHooks().after_context_created(make_context(PARAMETERS, "demo", {}))
+
+
+def ask_for_lock(path: Path) -> bool:
+    """Say whether another process could have this lock now."""
+    asking = "import sys, pathlib, podium.locks as locks; locks.RunLock(pathlib.Path(sys.argv[1]), 'x').acquire()"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    asked = subprocess.run([sys.executable, "-c", asking, str(path)], env=environment, capture_output=True, check=False)
+    assert asked.returncode == 0 or b"Another run" in asked.stderr
+    return asked.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of this kind are POSIX")
+@pytest.mark.parametrize("end", ["after_pipeline_run", "on_pipeline_error"])
+def test_competition_is_locked_from_the_start_of_a_run_to_its_end(own_registry: None, tmp_path: Path, end: str) -> None:
+    runs = ParameterHooks()
+    runs.after_context_created(make_context(PARAMETERS, "demo", {"competition": "꽃"}, tmp_path))
+    assert list(tmp_path.iterdir()) == [], "looking at the catalog takes no lock"
+    runs.before_pipeline_run()
+    lock = tmp_path / "데이터" / "02_intermediate" / "꽃" / "run.lock"
+    assert not ask_for_lock(lock)  # asked elsewhere: a process that opens and closes the file loses its own lock
+    getattr(runs, end)()
+    assert ask_for_lock(lock)
+
+
+def test_run_without_a_context_needs_no_lock() -> None:
+    runs = ParameterHooks()
+    runs.before_pipeline_run()
+    runs.after_pipeline_run()
+    runs.on_pipeline_error()
 
 
 class Log:
@@ -112,6 +146,17 @@ def test_every_leaf_of_the_recipe_becomes_a_parameter(log: Log) -> None:
         len(part) if isinstance(part, dict) and part else 1 for part in recipe.model_dump(mode="json").values()
     )
     assert len(log.params) == n_leaves
+
+
+def test_tracking_that_fails_does_not_end_the_run(
+    log: Log, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(values: dict[str, Any]) -> None:
+        raise mlflow.exceptions.MlflowException("server is away")
+
+    monkeypatch.setattr(mlflow, "set_tags", fail)
+    save(MemoryDataset(metadata={"mlflow": "tags"}), {"name": "기준-0a1b"})
+    assert caplog.messages == ["tracking failed, and the run goes on: server is away"]
 
 
 def test_values_of_a_flat_mapping_become_tags(log: Log) -> None:

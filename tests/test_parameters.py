@@ -134,13 +134,13 @@ def test_competition_that_paths_do_not_follow_is_refused() -> None:
     assert case.startswith("competition: parameters say '얼굴', but paths are made of 'demo'; set it in globals.yml")
 
 
-@pytest.mark.parametrize("name", ["a/b", "a\\b", "a:b", "..", ".a", " ", "a*", "a?", "<a>", 'a"', "a|b"])
+@pytest.mark.parametrize("name", ["a/b", "a\\b", "a:b", "..", ".a", " ", "a*", "a?", "<a>", 'a"', "a|b", "[a", "a]"])
 def test_competition_that_cannot_be_a_folder_is_refused(name: str) -> None:
     cases = list_cases(change("competitions", name, value={"format": "id_target", "root": "x"}))
     assert any(case.startswith(f"competitions.{name}: a name becomes a folder; leave out") for case in cases)
 
 
-@pytest.mark.parametrize("name", ["a/b", "../a", "a\\b", "a:b", ".a", " "])
+@pytest.mark.parametrize("name", ["a/b", "../a", "a\\b", "a:b", ".a", " ", "a[0]", "[", "]"])
 def test_recipe_that_cannot_be_a_folder_is_refused(name: str) -> None:
     cases = list_cases(change("recipes", name, value={"policy": "none"}))
     assert any(case.startswith(f"recipes.{name}: ") for case in cases)

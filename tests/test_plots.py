@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from podium import plots
 
+SAVED_DPI = 110  # of the catalog
 CONFUSION = np.array([[3, 1, 0], [0, 2, 2], [0, 0, 0]])
 SHARES = [[0.75, 0.25, 0], [0, 0.5, 0.5], [0, 0, 0]]  # of each true class; the last one has no image
 NAMES = ["마스크 착용", "미착용", "턱스크"]
@@ -139,3 +140,24 @@ def test_curves_have_colours_for_any_number_of_folds() -> None:
     folds = range(9)
     history = pd.DataFrame({"fold": folds, "epoch": 0, "train_loss": 1.0, "val_loss": 1.0, "val_macro_f1": 0.5})
     assert len(plots.plot_curves(history, "t").data) == 27
+
+
+@pytest.mark.parametrize("n", [81, 1000])
+def test_thousand_classes_are_drawn_in_bounded_size_without_names_and_counts(n: int) -> None:
+    confusion = np.random.default_rng(0).integers(1, 9, (n, n))
+    figure = plots.draw_confusion(confusion, [f"반 {i}" for i in range(n)], "제목")
+    width_px, height_px = figure.get_size_inches() * SAVED_DPI
+    assert max(width_px, height_px) < 5000
+    axis = figure.axes[0]
+    assert list_counts(axis) == {}
+    assert not any(label.get_text().startswith("반") for label in axis.get_yticklabels())
+    np.testing.assert_allclose(axis.images[0].get_array(), confusion / confusion.sum(axis=1, keepdims=True))
+    render(figure)
+
+
+def test_eighty_classes_still_have_names_and_counts() -> None:
+    names = [f"반 {i}" for i in range(80)]
+    figure = plots.draw_confusion(np.eye(80, dtype=np.int64), names, "t")
+    assert len(list_counts(figure.axes[0])) == 80
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == names
+    assert max(figure.get_size_inches()) * SAVED_DPI < 5000

@@ -14,3 +14,13 @@ def let_idle_threads_sleep() -> None:
     50,000, 110 with 10,000 (waking up costs too); on an idle machine 440, 370 and 360.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "50000")
+
+
+def count_compute_threads() -> int:
+    """Say how many threads torch may take on a CPU: a quarter of the cores, at least one, is left to augmentation.
+
+    Torch's threads wait for each other after every operation, so one that has to share its core holds all of them up.
+    The number depends on the machine alone, not on the number of workers: sums in another order are other bytes.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(cores - max(cores // 4, 1), 1)

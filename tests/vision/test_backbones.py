@@ -177,3 +177,18 @@ def test_finding_the_input_downloads_nothing(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     resolve_input(make_recipe(model={"backbone": "test_resnet", "pretrained": True}))
+
+
+def test_unknown_optimizer_is_named_with_the_nearest() -> None:
+    with pytest.raises(InputError, match="optimizer is unknown") as error:
+        resolve_input(make_recipe(optimizer={"name": "adamww"}))
+    cases = list_cases(error)
+    assert "optimizer.name: timm has no 'adamww'" in cases
+    assert "did you mean 'adamw'" in cases
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw", "AdamW", "lamb"])
+def test_optimizer_that_training_can_make_is_taken(name: str) -> None:
+    recipe = make_recipe(optimizer={"name": name})
+    resolve_input(recipe)
+    timm.optim.create_optimizer_v2(build_model(recipe.model, 2), opt=name, lr=0.1)

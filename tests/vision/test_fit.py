@@ -1,6 +1,7 @@
 """One fold, trained for real on little pictures."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,32 +102,53 @@ def test_training_twice_gives_the_same_bytes_and_another_seed_others(
     assert not same_weights(first, train(fold, tmp_path / "c", make_recipe(epochs=2, seed=43)))
 
 
-@pytest.mark.parametrize("n_epochs_before", [1, 3])
-def test_going_on_from_a_checkpoint_gives_the_same_bytes_and_a_whole_history(
-    fold: tuple[ImageStore, FoldData], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_epochs_before: int
-) -> None:
-    undisturbed = train(fold, tmp_path / "undisturbed", make_recipe())
+class Crash(Exception):
+    """The power that goes."""
+
+
+def crash(fold: tuple[ImageStore, FoldData], folder: Path, recipe: Recipe, n_epochs_before: int) -> None:
+    """Crash in the epoch after ``n_epochs_before``, before its checkpoint."""
     rows: list[HistoryRow] = []
 
-    class Crash(Exception):
-        pass
-
-    def crash(*args: Any) -> None:
+    def on_epoch(row: HistoryRow) -> None:
+        rows.append(row)
         if len(rows) > n_epochs_before:
             raise Crash
 
     policy = resolve_policy("test", [{"HorizontalFlip": {"p": 0.5}}], (16, 16))
-    with pytest.raises(Crash):  # in the epoch after n_epochs_before, before its checkpoint
-        fit_fold(
-            make_recipe(), SPEC, policy, fold[0], fold[1], 0, CPU, tmp_path / "crashed",
-            lambda row: (rows.append(row), crash())[0],
-        )  # fmt: skip
+    with pytest.raises(Crash):
+        fit_fold(recipe, SPEC, policy, fold[0], fold[1], 0, CPU, folder, on_epoch)
+
+
+@pytest.mark.parametrize("n_epochs_before", [1, 3])
+def test_going_on_from_a_checkpoint_gives_the_same_bytes_and_a_whole_history(
+    fold: tuple[ImageStore, FoldData], tmp_path: Path, n_epochs_before: int
+) -> None:
+    undisturbed = train(fold, tmp_path / "undisturbed", make_recipe())
+    crash(fold, tmp_path / "crashed", make_recipe(), n_epochs_before)
     seen_again: list[HistoryRow] = []
     resumed = train(fold, tmp_path / "crashed", make_recipe(), seen_again)
     assert same_weights(undisturbed, resumed)
     assert [row["epoch"] for row in seen_again] == [0, 1, 2, 3], "earlier epochs are told again, once"
     columns = ["epoch", "train_loss", "val_loss", "val_macro_f1", "lr"]
     assert resumed.history[columns].equals(undisturbed.history[columns])
+
+
+def test_interrupted_fold_goes_on_to_the_same_bytes_from_a_folder_that_was_moved(
+    fold: tuple[ImageStore, FoldData], tmp_path: Path
+) -> None:
+    store, data = fold
+    misled = (
+        store,
+        replace(data, training_labels=(data.training_labels + 1) % N_CLASSES),
+    )  # the more it learns, the worse
+    recipe = make_recipe(criterion="loss", mixing={}, optimizer={"lr": 1e-2})
+    undisturbed = train(misled, tmp_path / "undisturbed", recipe)
+    assert undisturbed.history["val_loss"].idxmin() < 3, "the best epoch is one from before the move"
+    crash(misled, tmp_path / "before" / "checkpoints", recipe, 3)
+    shutil.move(tmp_path / "before", tmp_path / "옮긴 곳")
+    assert same_weights(undisturbed, train(misled, tmp_path / "옮긴 곳" / "checkpoints", recipe))
+    assert not (tmp_path / "before").exists()
 
 
 def test_stopped_early_a_fold_stays_stopped_when_it_is_resumed(

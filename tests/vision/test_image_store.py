@@ -90,6 +90,7 @@ def test_store_travels_to_workers_without_its_pixels(competition: DrawnCompetiti
     assert len(packed) < 1000
     opened: ImageStore = pickle.loads(packed)
     assert opened.size_px == SIZE_PX
+    assert opened.resize == store.resize
     assert isinstance(opened.pixels, np.memmap)
     np.testing.assert_array_equal(opened.pixels, store.pixels)
     np.testing.assert_array_equal(opened.rows_of(filled.table["sha256"]), rows)

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from podium.threads import count_compute_threads
 from podium.vision.allocator import keep_large_buffers
 from podium.vision.augmentation import Step
 from podium.vision.backbones import InputSpec
@@ -179,6 +180,7 @@ def _run_trainer(
         logger.info("fold was interrupted before: going on from its last finished epoch")
     if hardware.accelerator == "cpu":
         keep_large_buffers()
+        torch.set_num_threads(count_compute_threads())
     for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)  # they turn their own voice up on import
     with warnings.catch_warnings():

@@ -14,7 +14,7 @@ from podium.pipelines.augmentation.nodes import draw_contact_sheet, plan_variant
 from podium.vision.image_store import fill_store
 from podium.vision.recipe import Recipe
 
-SPEC = {"height_px": 16, "width_px": 12}
+SPEC = {"height_px": 16, "width_px": 12, "resize": "stretch", "mean": [0.5] * 3, "std": [0.2] * 3}
 POLICIES: dict[str, Any] = {
     "거울": [{"HorizontalFlip": {"p": 1.0}}],
     "crop": [{"RandomCrop": {"height": 8, "width": 8}}],
@@ -70,7 +70,7 @@ def test_sheet_shows_training_images_as_stored_and_as_the_policy_makes_them(
     store: tuple[pd.DataFrame, dict[str, Any]], tmp_path: Path
 ) -> None:
     images, image_store = store
-    figure = draw_contact_sheet(images, CLASSES, image_store, [{"HorizontalFlip": {"p": 1.0}}], make_recipe())
+    figure = draw_contact_sheet(images, CLASSES, image_store, SPEC, [{"HorizontalFlip": {"p": 1.0}}], make_recipe())
     axes = np.array(figure.axes).reshape(3, 7)
     for row in range(3):
         pixels = np.asarray(Image.open(tmp_path / f"그림 {row}.png"))
@@ -87,7 +87,7 @@ def test_sheet_is_the_same_every_time_and_its_variants_differ(store: tuple[pd.Da
     policy = [{"RandomBrightnessContrast": {"brightness_limit": 0.4, "p": 1.0}}]
 
     def show() -> list[np.ndarray]:
-        figure = draw_contact_sheet(images, CLASSES, image_store, policy, make_recipe())
+        figure = draw_contact_sheet(images, CLASSES, image_store, SPEC, policy, make_recipe())
         return [axis.images[0].get_array() for axis in figure.axes]
 
     first, second = show(), show()
@@ -99,8 +99,14 @@ def test_sheet_of_many_images_shows_eight(store: tuple[pd.DataFrame, dict[str, A
     images, image_store = store
     train = images[images["subset"] == "train"]
     many = pd.concat([train.assign(image_id=train["image_id"] + str(n)) for n in range(5)])
-    figure = draw_contact_sheet(many, CLASSES, image_store, [], make_recipe())
+    figure = draw_contact_sheet(many, CLASSES, image_store, SPEC, [], make_recipe())
     assert len(figure.axes) == 8 * 7
+
+
+def test_sheet_of_a_store_made_for_another_recipe_is_refused(store: tuple[pd.DataFrame, dict[str, Any]]) -> None:
+    images, image_store = store
+    with pytest.raises(InputError, match="made for another recipe"):
+        draw_contact_sheet(images, CLASSES, image_store, {**SPEC, "resize": "pad"}, [], make_recipe())
 
 
 def test_pipeline_makes_policy_variants_and_sheet_in_memory(store: tuple[pd.DataFrame, dict[str, Any]]) -> None:

@@ -228,6 +228,14 @@ def test_blend_is_scored_on_true_labels_beside_chance(members: Members) -> None:
     assert set(scores) == {"macro_f1", "accuracy", "n_images", "log_loss", "attributes", "folds", "chance_macro_f1"}
 
 
+def test_chance_is_that_of_the_images_that_are_scored(members: Members) -> None:
+    oof = blend(weigh(members), members)["ensemble_oof"]
+    scored = oof[oof["image_id"].isin(["가", "다", "라"])]  # classes 0, 0, 1: not as even as all four
+    scores = score_ensemble(scored, TARGETS, CLASSES, {})
+    assert scores["chance_macro_f1"] == pytest.approx(expect_chance_f1(pd.Series([0, 0, 1]), 2))
+    assert scores["chance_macro_f1"] != pytest.approx(expect_chance_f1(TARGETS["label"], 2), abs=1e-3)
+
+
 def test_pipeline_goes_from_members_to_scores_in_memory(members: Members) -> None:
     values = {
         **members, "images": IMAGES, "folds": FOLDS, "targets": TARGETS, "classes": CLASSES, "attributes": {},

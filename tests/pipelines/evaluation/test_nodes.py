@@ -16,11 +16,12 @@ from podium.pipelines.evaluation.nodes import (
     show_confusion,
     show_learning_curves,
 )
+from podium.pipelines.training.member import digest_recipe
 from podium.probabilities import make_table
 from podium.vision.recipe import Recipe
 
-MEMBER = {"name": "기준-0a", "recipe": "기준", "folds": [0, 1]}
 RECIPE = Recipe(name="기준")
+MEMBER = {"name": "기준-0a", "recipe": "기준", "recipe_digest": digest_recipe(RECIPE), "folds": [0, 1]}
 CLASSES = pd.DataFrame({"label": [0, 1], "class_name": ["마스크", "미착용"], "target": [0, 1], "mask": ["o", "x"]})
 ATTRIBUTES: dict[str, dict[str, Any]] = {"mask": {"values": ["o", "x"]}}
 TARGETS = pd.DataFrame({"image_id": ["라", "다", "나", "가"], "label": [1, 1, 0, 0], "training_label": [0, 0, 0, 0]})
@@ -55,10 +56,18 @@ def test_folds_of_this_member_alone_are_put_together_by_image() -> None:
     np.testing.assert_allclose(PREDICTIONS["p_0"], [0.9, 0.3, 0.2, 0.6])
 
 
-def test_member_of_another_recipe_than_the_chosen_one_is_not_scored() -> None:
+@pytest.mark.parametrize("recipe", [Recipe(name="빠름"), Recipe(name="기준", epochs=3)], ids=["renamed", "changed"])
+def test_member_of_another_recipe_than_the_chosen_one_is_not_scored(recipe: Recipe) -> None:
     with pytest.raises(InputError, match="another recipe") as error:
-        collect_predictions(MEMBER, make_partitions(), Recipe(name="빠름"))
-    assert error.value.cases == ["recipe: '빠름' is chosen, 기준-0a was trained; kedro run --pipeline train does both"]
+        collect_predictions(MEMBER, make_partitions(), recipe)
+    assert error.value.cases == [
+        f"recipe: '{recipe.name}' as it reads now is chosen, 기준-0a was trained last; "
+        "kedro run --pipeline train trains and evaluates the chosen one"
+    ]
+
+
+def test_ancestry_of_the_chosen_recipe_does_not_matter() -> None:
+    collect_predictions(MEMBER, make_partitions(), Recipe(name="기준", based_on="다른 것"))
 
 
 def test_scores_are_on_true_labels() -> None:

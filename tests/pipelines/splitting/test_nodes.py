@@ -244,3 +244,19 @@ def test_joined_groups_are_told(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         split(images)
     assert "300 groups became 298, since some hold copies of one image" in caplog.messages
+
+
+def test_folds_are_refused_when_every_class_is_smaller_than_their_number() -> None:
+    images = draw_images(0, n_images=12)
+    train = images["subset"] == "train"
+    images.loc[train, "label"] = [0, 1, 2, 3] * 3
+    with pytest.raises(InputError, match="Every class has fewer images than there are folds") as error:
+        split(images, n_folds=4)
+    assert error.value.cases == ["splitting.n_folds: 4 folds, the largest class has 3 images; at most 3"]
+    assert set(split(images, n_folds=3)["fold"]) == {0, 1, 2}
+
+
+def test_one_class_with_an_image_a_fold_is_enough() -> None:
+    images = draw_images(0, n_images=8)
+    images.loc[images["subset"] == "train", "label"] = [0, 0, 0, 0, 0, 1, 2, 3]
+    assert set(split(images)["fold"]) == set(range(5))

@@ -14,6 +14,7 @@ from podium.pipelines.training import folds
 from podium.pipelines.training.config import TrainingConfig
 from podium.pipelines.training.folds import choose_hardware, fit_and_describe
 from podium.probabilities import to_matrix
+from podium.vision import fitting_store
 from podium.vision.backbones import InputSpec
 from podium.vision.fit import FittedFold, Hardware
 from podium.vision.recipe import Recipe
@@ -39,6 +40,7 @@ class Store:
         self.folder = folder
 
     size_px = (8, 8)
+    resize = "stretch"
 
     def rows_of(self, sha256: Any) -> np.ndarray:
         return np.array([ord(letter) for letter in sha256], dtype=np.int64)
@@ -57,7 +59,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return FittedFold({"w": torch.ones(2)}, history, oof, oof[::-1])
 
     monkeypatch.setattr(folds, "fit_fold", fit)
-    monkeypatch.setattr(folds, "ImageStore", Store)
+    monkeypatch.setattr(fitting_store, "ImageStore", Store)
     monkeypatch.setattr(folds, "log_epoch", lambda fold, row: given.update(logged=(fold, row)))
     return given
 
@@ -147,7 +149,9 @@ def test_store_of_another_size_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="made for another recipe") as error:
         train_fold(0, width_px=12)
     (case,) = error.value.cases
-    assert case.startswith("input.size_px: the recipe wants 8x12 px, the store holds 8x8; kedro run --pipeline train")
+    assert case.startswith(
+        "input: the recipe wants 8x12 px (stretch), the store holds 8x8 (stretch); kedro run --pipeline"
+    )
     assert "data" not in given
 
 

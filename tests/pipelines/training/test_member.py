@@ -1,13 +1,14 @@
 """A member's name says what would have to be the same for its weights to be the same."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from podium.digests import digest_table
-from podium.pipelines.training.member import digest_content, identify_member
+from podium.pipelines.training.member import digest_content, digest_recipe, identify_member
 from podium.vision.recipe import Recipe
 
 RECIPE: dict[str, Any] = {
@@ -75,6 +76,7 @@ def make_inputs() -> dict[str, Any]:
         "folds": pd.DataFrame({"image_id": ["가", "나"], "fold": [0, 1]}),
         "targets": pd.DataFrame({"image_id": ["가", "나"], "label": [0, 1], "training_label": [0, 1]}),
         "variants": pd.DataFrame({"image_id": ["가", "나"], "n_variants": [1, 2]}),
+        "n_classes": 2,
     }
 
 
@@ -166,7 +168,36 @@ def test_member_says_which_split_and_images_it_is_of() -> None:
     inputs = make_inputs()
     member = identify_member(**inputs)
     assert member["recipe"] == "기준"
+    assert member["recipe_digest"] == digest_recipe(inputs["recipe"])
     assert member["split_digest"] == digest_table(inputs["folds"])
     assert member["content_digest"] == digest_content(inputs["images"])
     assert member["name"].startswith("기준-")
     assert len(member["name"]) == len("기준-") + 12
+
+
+def test_another_number_of_classes_makes_a_new_member() -> None:
+    assert name_member(n_classes=3) != BEFORE
+
+
+def start_from(path: Path) -> str:
+    return name_member(recipe=Recipe.model_validate({**RECIPE, "model": {**RECIPE["model"], "pretrained": path}}))
+
+
+def test_other_content_of_starting_weights_makes_a_new_member_and_the_same_content_none(tmp_path: Path) -> None:
+    path = tmp_path / "가중치.safetensors"
+    path.write_bytes(b"one")
+    first = start_from(path)
+    path.write_bytes(b"two")
+    assert start_from(path) != first
+    path.write_bytes(b"one")
+    assert start_from(path) == first
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_digest_of_a_recipe_changes_with_every_leaf(leaf: str) -> None:
+    assert digest_recipe(change_recipe(leaf)) != digest_recipe(Recipe.model_validate(RECIPE))
+
+
+def test_digest_of_a_recipe_is_of_what_it_says_not_of_its_name() -> None:
+    renamed = Recipe.model_validate({**RECIPE, "name": "다른 이름", "based_on": "기준"})
+    assert digest_recipe(renamed) == digest_recipe(Recipe.model_validate(RECIPE))

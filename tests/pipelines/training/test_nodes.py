@@ -11,6 +11,7 @@ from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training import folds as one_fold
 from podium.pipelines.training import nodes
 from podium.pipelines.training.config import TrainingConfig
+from podium.pipelines.training.member import digest_recipe
 from podium.pipelines.training.nodes import OUTPUTS, identify_member, train_folds
 from podium.vision.recipe import Recipe
 
@@ -33,9 +34,12 @@ SPEC = {"height_px": 8, "width_px": 8, "resize": "stretch", "mean": [0.5] * 3, "
 MEMBER = {"name": "기준-0a", "folds": [0, 1]}
 
 
-def identify(images: pd.DataFrame = IMAGES, **splitting: Any) -> dict[str, Any]:
+CLASSES = pd.DataFrame({"label": [0, 1]})
+
+
+def identify(images: pd.DataFrame = IMAGES, classes: pd.DataFrame = CLASSES, **splitting: Any) -> dict[str, Any]:
     config = SplittingConfig(**{"n_folds": 2, **splitting})
-    return identify_member(Recipe(name="기준"), [], SPEC, images, FOLDS, TARGETS, VARIANTS, config)
+    return identify_member(Recipe(name="기준"), [], SPEC, images, FOLDS, TARGETS, VARIANTS, classes, config)
 
 
 @pytest.mark.parametrize(("scheme", "held_out"), [("k_fold", [0, 1]), ("hold_out", [0])])
@@ -43,6 +47,14 @@ def test_member_has_the_folds_of_the_scheme(scheme: str, held_out: list[int]) ->
     member = identify(scheme=scheme)
     assert member["folds"] == held_out
     assert member["name"] == identify()["name"], "the scheme says how many folds are trained, not how"
+
+
+def test_class_more_makes_another_member() -> None:
+    assert identify(classes=pd.DataFrame({"label": [0, 1, 2]}))["name"] != identify()["name"]
+
+
+def test_member_says_which_recipe_it_is_of() -> None:
+    assert identify()["recipe_digest"] == digest_recipe(Recipe(name="다른 이름"))
 
 
 def test_split_that_leaks_has_no_member() -> None:
@@ -76,9 +88,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 def train(tmp_path: Path, finished: dict[str, pd.DataFrame] | None = None) -> Any:
     training = TrainingConfig(checkpoint_dir=tmp_path / "모델", device="cpu", num_workers=0)
-    classes = pd.DataFrame({"label": [0, 1]})
     return train_folds(
-        MEMBER, Recipe(name="기준"), [], SPEC, IMAGES, classes, {"folder": "저장소"}, FOLDS, TARGETS, VARIANTS,
+        MEMBER, Recipe(name="기준"), [], SPEC, IMAGES, CLASSES, {"folder": "저장소"}, FOLDS, TARGETS, VARIANTS,
         finished or {}, training,
     )  # fmt: skip
 
@@ -128,6 +139,17 @@ def test_finished_fold_is_not_trained_again_but_its_curves_are_told(
     assert logged == [(0, 0), (0, 1)]
 
 
+def test_finished_fold_leaves_no_checkpoints_of_a_run_killed_after_its_last_save(
+    calls: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    checkpoints = tmp_path / "모델" / "기준-0a" / "fold_0" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "last.ckpt").write_bytes(b"x")
+    next(train(tmp_path, {"기준-0a/fold_0": pd.DataFrame()}))
+    assert not checkpoints.exists()
+    assert calls == []
+
+
 def test_finished_fold_of_another_member_does_not_count(calls: list[dict[str, Any]], tmp_path: Path) -> None:
     list(train(tmp_path, {"기준-0b/fold_0": pd.DataFrame(), "다른-0a/fold_1": pd.DataFrame()}))
     assert [call["fold"] for call in calls] == [0, 1]
@@ -144,6 +166,5 @@ def test_failing_fold_leaves_its_checkpoints(tmp_path: Path, monkeypatch: pytest
     assert (tmp_path / "모델" / "기준-0a" / "fold_0" / "checkpoints").is_dir()
 
 
-def test_history_is_saved_last_since_it_marks_a_finished_fold() -> None:
-    assert OUTPUTS[-1] == "history"
+def test_every_fold_has_the_four_files_that_make_it_finished() -> None:
     assert set(OUTPUTS) == {"weights", "oof", "test_probabilities", "history"}

@@ -1,0 +1,121 @@
+"""One run of a competition at a time, and no lock that outlives its run."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from podium.errors import InputError
+from podium.locks import RunLock
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks of this kind are POSIX")
+
+HOLDING = """
+import os, sys, time
+from pathlib import Path
+from podium.locks import RunLock
+lock = RunLock(Path(sys.argv[1]), "얼굴")
+lock.acquire()
+worker = os.fork() if "worker" in sys.argv else -1
+if worker == 0:
+    time.sleep(60)
+    os._exit(0)
+print(worker, flush=True)
+sys.stdin.readline()
+lock.release()
+print("released", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "데이터" / "얼굴" / "run.lock"
+
+
+@contextmanager
+def hold(path: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Hold the lock in another process, which releases it when a line is written to it."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUTF8": "1"}
+    command = [sys.executable, "-c", HOLDING, str(path), *options]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process, int(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def release_there(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "released\n"
+
+
+def test_second_process_is_refused_with_the_number_of_the_first(path: Path) -> None:
+    with hold(path) as (process, _), pytest.raises(InputError, match="Another run of '얼굴' is active") as error:
+        RunLock(path, "얼굴").acquire()
+    (case,) = error.value.cases
+    assert case.startswith(f"process {process.pid} writes the same tables; wait for its end")
+
+
+def test_refused_process_leaves_the_number_of_the_owner_and_its_lock(path: Path) -> None:
+    with hold(path) as (process, _):
+        for _ in range(2):
+            with pytest.raises(InputError):
+                RunLock(path, "얼굴").acquire()
+        assert path.read_text() == str(process.pid)
+
+
+def test_released_lock_is_free_while_its_process_lives_on(path: Path) -> None:
+    lock = RunLock(path, "얼굴")
+    with hold(path) as (process, _):
+        release_there(process)
+        lock.acquire()
+        assert process.poll() is None
+        assert path.read_text() == str(os.getpid())
+    lock.release()
+
+
+def test_lock_of_a_killed_process_is_free_though_its_worker_lives_on(path: Path) -> None:
+    lock = RunLock(path, "얼굴")
+    with hold(path, "worker") as (process, worker):
+        try:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            os.kill(worker, 0)  # still there
+            lock.acquire()
+        finally:
+            os.kill(worker, signal.SIGKILL)
+    lock.release()
+
+
+def test_same_process_takes_it_again_after_release(path: Path) -> None:
+    lock = RunLock(path, "얼굴")
+    for _ in range(2):
+        lock.acquire()
+        lock.release()
+    other = RunLock(path, "얼굴")
+    other.acquire()
+    other.release()
+
+
+def test_release_without_a_lock_does_nothing(path: Path) -> None:
+    RunLock(path, "얼굴").release()
+    assert not path.exists()
+
+
+def test_competitions_do_not_wait_for_each_other(path: Path, tmp_path: Path) -> None:
+    lock = RunLock(tmp_path / "데이터" / "꽃" / "run.lock", "꽃")
+    with hold(path):
+        lock.acquire()
+    lock.release()
