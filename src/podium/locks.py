@@ -12,16 +12,20 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 
+# Files of the locks that this process holds. Closing any file of a path gives its record lock back, so there is one.
+_held: dict[Path, IO[str]] = {}
+
+
 class RunLock:
     """A lock that the system gives back when its process ends, however it ends.
 
-    A record lock belongs to the process alone: workers that outlive a killed run do not keep it.
+    A record lock belongs to the process alone: workers that outlive a killed run do not keep it. Within a process it
+    can be taken again, as after an interrupted run in a notebook.
     """
 
     def __init__(self, path: Path, competition: str):
         self._path = path
         self._competition = competition
-        self._file: IO[str] | None = None
 
     def acquire(self) -> None:
         """Take the lock, or say who has it.
@@ -29,6 +33,8 @@ class RunLock:
         Raises:
             InputError: Another process runs this competition; the message has its number.
         """
+        if self._path in _held:
+            return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         file = open(self._path, "a+", encoding="utf-8")  # noqa: SIM115  (open as long as the lock is held)
         if fcntl is not None:
@@ -45,10 +51,10 @@ class RunLock:
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        self._file = file
+        _held[self._path] = file
 
     def release(self) -> None:
         """Give the lock back; a process that ends does so by itself."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file = _held.pop(self._path, None)
+        if file is not None:
+            file.close()

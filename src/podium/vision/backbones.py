@@ -60,11 +60,13 @@ def resolve_input(recipe: Recipe) -> InputSpec:
     """Find the input size, mean and std of the recipe's backbone, and try that size once.
 
     Raises:
-        InputError: The backbone or the optimizer is unknown, or the backbone cannot take pictures of that size; the
-            message says what it wants.
+        InputError: The backbone or the optimizer is unknown, or the backbone cannot take pictures of that size or the
+            local file's weights; the message says what it wants.
     """
     _require_optimizer(recipe)
     model = _create_model(recipe.model, n_classes=2, pretrained=False)
+    if isinstance(recipe.model.pretrained, Path):
+        _load_local_weights(model, recipe.model.pretrained)
     wanted = resolve_data_config({}, model=model)
     height_px, width_px = recipe.input.size_px or wanted["input_size"][1:]
     spec = InputSpec(height_px, width_px, recipe.input.resize, tuple(wanted["mean"]), tuple(wanted["std"]))
@@ -93,7 +95,7 @@ def _create_model(config: ModelConfig, n_classes: int, pretrained: bool) -> nn.M
 def _require_optimizer(recipe: Recipe) -> None:
     """Look the optimizer's name up where training will, before anything else takes time."""
     name, known = recipe.optimizer.name, [str(known) for known in timm.optim.list_optimizers()]
-    if name.lower() not in known:
+    if name.lower().removeprefix("lookahead_") not in known:
         raise InputError(
             "The recipe's optimizer is unknown:",
             [f"recipes.{recipe.name}.optimizer.name: timm has no '{name}'; {suggest(name, known)}"],

@@ -13,8 +13,7 @@ class SplittingConfig(BaseModel):
         n_folds: Number of folds; a hold-out is one n-th of the images.
         seed: Of the shuffling of groups.
         near_duplicate_max_bits: Images whose perceptual hashes differ in at most so many of 256 bits count as
-            copies, and share a fold. Saving a photo again as JPEG of quality 75 changes 1 to 17; different photos
-            differ in 35 and more, pages of text in as few as 5.
+            copies, and share a fold. docs/decisions/0007 has what was measured.
     """
 
     model_config = ConfigDict(extra="forbid")

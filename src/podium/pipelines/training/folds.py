@@ -70,7 +70,7 @@ def fit_and_describe(  # noqa: PLR0913
         weights (tensors and a header), oof, test_probabilities and history (tables with the digests in ``attrs``).
 
     Raises:
-        InputError: The store holds pictures of another size.
+        InputError: The store holds pictures of another size, or resized in another way.
     """
     store = open_store(Path(store_folder), spec)
     held_out = train["fold"] == fold

@@ -35,7 +35,8 @@ def identify_member(
     """Name the member that this run trains, once the split is known to keep copies on one side.
 
     Returns:
-        name, recipe, split_digest, content_digest; see :func:`podium.pipelines.training.member.identify_member`.
+        name, recipe, recipe_digest, split_digest, content_digest and folds (those to train); see
+        :func:`podium.pipelines.training.member.identify_member`.
 
     Raises:
         InputError: A group, or copies of an image, stand in several folds; all are listed.
