@@ -49,7 +49,7 @@ class Project:
             env={**os.environ, **environment},
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=500,
             check=False,
         )
         if check and done.returncode:

@@ -39,7 +39,7 @@ def execute(project: Project, kernel: str) -> nbformat.NotebookNode:
     shutil.copytree(ROOT / "notebooks", folder)
     notebook: Any = nbformat.read(folder / "01_look_at_labels.ipynb", as_version=4)
     resources = {"metadata": {"path": str(folder)}}
-    return NotebookClient(notebook, timeout=120, kernel_name=kernel, resources=resources).execute()
+    return NotebookClient(notebook, timeout=300, kernel_name=kernel, resources=resources).execute()
 
 
 def list_outputs(notebook: nbformat.NotebookNode, kind: str) -> list[str]:

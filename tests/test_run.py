@@ -66,7 +66,7 @@ def start(project: Project, *arguments: str) -> subprocess.Popen[str]:
 def wait_for_checkpoint(project: Project, process: subprocess.Popen[str], fold: int, n_epochs: int) -> None:
     """Wait until fold ``fold`` has finished ``n_epochs`` epochs."""
     seen: set[int] = set()
-    for _ in range(4000):
+    for _ in range(20000):
         for file in (project.folder / "data").glob(f"06_models/demo/*/fold_{fold}/checkpoints/last.ckpt"):
             seen.add(file.stat().st_mtime_ns)
         if len(seen) >= n_epochs:
@@ -127,7 +127,7 @@ def test_interrupted_by_ctrl_c_a_run_loses_no_finished_epoch_and_leaves_nothing_
     process = start(project)
     wait_for_checkpoint(project, process, fold=1, n_epochs=1)
     os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=180)
     assert process.returncode != 0
     assert "Traceback" not in output
     assert not list((project.folder / "data").rglob("*.partial"))
