@@ -98,7 +98,7 @@ def start_driver(root: Path) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def wait_for(path: Path, timeout_s: float = 20) -> None:
+def wait_for(path: Path, timeout_s: float = 90) -> None:
     deadline = time.monotonic() + timeout_s
     while not path.exists():
         assert time.monotonic() < deadline, f"{path.name} never came"
