@@ -7,11 +7,14 @@ def let_idle_threads_sleep() -> None:
     """Let OpenMP's threads sleep soon while they wait for each other, instead of spinning on.
 
     Spinning pays on an idle machine alone. With a worker that augments, a browser or a second run beside it, a spinning
-    thread holds the very core that the others wait for: training a small network took five times as long. OpenMP
-    reads this when torch is imported, so it is set before; whoever sets it in the shell has the last word.
+    thread holds the very core that the others wait for: two tests of training took 102 s on a busy machine, and 19 to
+    30 s with threads that sleep at once. OpenMP reads this when torch is imported, so it is set before; whoever sets it
+    in the shell has the last word.
 
-    Measured on two cores, images a second: beside a busy process 50 with GNU OpenMP's own 300,000 turns, 400 with these
-    50,000, 110 with 10,000 (waking up costs too); on an idle machine 440, 370 and 360.
+    Sleeping and waking cost too. Images a second of a small network on two idle cores, a few epochs each: 340 to 510
+    with GNU OpenMP's own 300,000 turns, 280 to 440 with these 50,000, 320 to 380 with 10,000, and about 220 to 290
+    asleep at once. Beside one busy process, two runs each: 95 to 450 with 50,000, 84 to 115 with 10,000. It is no cure
+    when all cores are taken, which is why torch gets fewer threads than there are cores as well.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", "50000")
 
