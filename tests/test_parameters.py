@@ -100,7 +100,7 @@ def test_refused_value_is_named_with_its_path(path: tuple[str, ...], value: Any)
     [
         (("recipes", "기준", "model", "pretrained"), 3),
         (("competitions", "얼굴", "draw"), {"image_size_px": 3}),
-        (("recipes", "기준", "test_time_flips"), ["horizontl"]),
+        (("recipes", "기준", "test_time_views"), ["horizontl"]),
     ],
 )
 def test_place_of_a_refused_value_names_keys_alone(path: tuple[str, ...], value: Any) -> None:

@@ -26,7 +26,7 @@ QUICK = {
             "input": {"size_px": [32, 32]},
             "epochs": 1,
             "batch_size": 64,
-            "test_time_flips": ["none"],
+            "test_time_views": ["none"],
         }
     },
     "recipe": "quick",

@@ -32,6 +32,7 @@ class Parameters(BaseModel):
     ingestion: IngestionConfig
     splitting: SplittingConfig
     training: TrainingConfig
+    weights_dir: str
 
 
 def check_parameters(parameters: dict[str, Any], competition: str) -> None:
@@ -86,11 +87,42 @@ def _list_recipe_errors(parameters: dict[str, Any]) -> list[str]:
         except InputError as error:
             cases += error.cases
             continue
-        cases += _list_schema_errors(Recipe, merged, f"recipes.{name}.")
+        wrong = _list_schema_errors(Recipe, merged, f"recipes.{name}.")
+        cases += wrong or _list_source_errors(Recipe.model_validate(merged), recipes)
         policy = merged.get("policy", Recipe.model_fields["policy"].default)
         if isinstance(policy, str) and policy not in policies:
             cases.append(f"recipes.{name}.policy: there is no policy '{policy}'; {suggest(policy, policies)}")
     return cases
+
+
+def _list_source_errors(recipe: Recipe, recipes: dict[str, Any]) -> list[str]:
+    """Name the recipes that one is taught by or joins and that cannot serve so."""
+    cases = []
+    for place, sources in (("join", recipe.join), ("distillation.teachers", recipe.distillation.teachers)):
+        for source in sources:
+            where = f"recipes.{recipe.name}.{place}: '{source}'"
+            if source not in recipes:
+                cases.append(f"{where} does not exist; {suggest(source, recipes)}")
+                continue
+            other = merge_recipe(source, recipes)
+            if other.get("join"):
+                cases.append(f"{where} is a join itself; name the recipes that it joins")
+            elif place == "join" and other.get("attribute") is None:
+                cases.append(f"{where} learns the whole class; a join takes recipes that state an attribute")
+            elif place != "join" and other.get("attribute") != recipe.attribute:
+                cases.append(
+                    f"{where} learns {_name_target(other.get('attribute'))}, not {_name_target(recipe.attribute)}"
+                )
+    if recipe.join and recipe.distillation.teachers:
+        cases.append(f"recipes.{recipe.name}: a recipe with join trains nothing, so it has no distillation.teachers")
+    if recipe.attribute is not None and (recipe.join or recipe.head.name == "per_attribute"):
+        with_what = "join" if recipe.join else "head.name 'per_attribute'"
+        cases.append(f"recipes.{recipe.name}.attribute: one attribute alone has no use for {with_what}; leave one out")
+    return cases
+
+
+def _name_target(attribute: Any) -> str:
+    return "the whole class" if attribute is None else f"the attribute '{attribute}'"
 
 
 def _get_mapping(parameters: dict[str, Any], key: str) -> dict[str, Any]:

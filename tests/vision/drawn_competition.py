@@ -12,10 +12,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 from PIL import Image
 
-from podium.vision.decoding import decode_image, hash_perceptually, resize_image
+from podium.vision.decoding import decode_image, hash_perceptually
 from podium.vision.image_store import Filled, ImageStore, fill_store
+from podium.vision.input_spec import InputSpec
 
 SIZE_PX = (12, 16)
+SPEC = InputSpec(*SIZE_PX, "stretch", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
 ROW_BYTES = 12 * 16 * 3
 
 
@@ -23,7 +25,7 @@ class DrawnCompetition:
     """A folder of pictures, a store beside it, and a count of what was decoded."""
 
     def __init__(self, folder: Path):
-        self.root, self.store = folder / "대회", folder / "store" / "12x16-stretch"
+        self.root, self.store = folder / "대회", folder / "store" / SPEC.preparation
         self.calls: list[int] = []  # one entry a decoded image; appending is safe from threads
 
     @property
@@ -38,7 +40,7 @@ class DrawnCompetition:
         return path
 
     def fill(self, paths: list[str], **options: Any) -> Filled:
-        settings = {"size_px": SIZE_PX, "resize": "stretch", "max_pixels": 10**6, "n_jobs": 2, "progress": False}
+        settings = {"spec": SPEC, "max_pixels": 10**6, "n_jobs": 2, "progress": False}
         return fill_store(self.store, self.root, paths, **{**settings, **options})
 
     def check(self, filled: Filled) -> None:
@@ -52,7 +54,7 @@ class DrawnCompetition:
             assert file.sha256 == hashlib.sha256(data).hexdigest()
             assert (file.height_px, file.width_px, file.n_bytes) == (*image.shape[:2], len(data))
             assert file.perceptual_hash == hash_perceptually(image)
-            np.testing.assert_array_equal(store.pixels[row], resize_image(image, SIZE_PX, "stretch"))
+            np.testing.assert_array_equal(store.pixels[row], resize_plainly(image))
 
     def read_index(self) -> pd.DataFrame:
         return pq.read_table(self.store / "index.parquet").to_pandas()
@@ -60,6 +62,11 @@ class DrawnCompetition:
     def find_pixels(self) -> Path:
         (file,) = self.store.glob("pixels-*.u8")
         return file
+
+
+def resize_plainly(image: np.ndarray) -> np.ndarray:
+    """Do what ``SPEC`` says by Pillow alone, which a picture of this size is just small enough for."""
+    return np.asarray(Image.fromarray(image).resize(SIZE_PX[::-1], Image.Resampling.BICUBIC))
 
 
 def write_bad_files(root: Path) -> dict[str, str]:

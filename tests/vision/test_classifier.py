@@ -6,11 +6,18 @@ import timm.data
 import torch
 from torchvision.transforms.v2 import functional
 
-from podium.vision.backbones import InputSpec
-from podium.vision.classifier import Classifier, Normalize, make_mixing
+from podium.vision.classifier import Classifier, make_mixing
+from podium.vision.input_spec import InputSpec
+from podium.vision.losses import make_loss
+from podium.vision.network import Normalize, build_network, to_float
 from podium.vision.recipe import MixingConfig, Recipe
 
 SPEC = InputSpec(16, 16, "stretch", timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD)
+
+
+def make_classifier(recipe: Recipe) -> Classifier:
+    loss = make_loss(recipe.loss, np.array([4, 4, 4]))
+    return Classifier(recipe, SPEC, build_network(recipe, SPEC, 3), loss, steps_per_epoch=4, n_classes=3)
 
 
 def test_pixels_are_normalised_as_torchvision_does() -> None:
@@ -18,7 +25,7 @@ def test_pixels_are_normalised_as_torchvision_does() -> None:
     expected = functional.normalize(
         functional.to_dtype(pixels.permute(0, 3, 1, 2), torch.float32, scale=True), list(SPEC.mean), list(SPEC.std)
     )
-    assert torch.allclose(Normalize(SPEC)(pixels), expected, atol=1e-5)
+    assert torch.allclose(Normalize(SPEC)(to_float(pixels)), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -43,10 +50,10 @@ def test_without_alphas_nothing_is_mixed() -> None:
 
 
 def test_norms_and_biases_are_never_decayed() -> None:
-    classifier = Classifier(Recipe(name="r"), SPEC, 3, steps_per_epoch=4)
+    classifier = make_classifier(Recipe.model_validate({"name": "r", "model": {"backbone": "test_resnet"}}))
     groups = classifier.configure_optimizers()["optimizer"].param_groups
     decayed = {id(p) for group in groups if group["weight_decay"] > 0 for p in group["params"]}
-    for name, parameter in classifier.model.named_parameters():
+    for name, parameter in classifier.network.named_parameters():
         assert (id(parameter) in decayed) == (parameter.ndim > 1), name
     assert {group["weight_decay"] for group in groups} == {0.0, 0.05}
 
@@ -54,7 +61,7 @@ def test_norms_and_biases_are_never_decayed() -> None:
 def test_the_loss_falls_when_a_batch_is_learnt() -> None:
     torch.manual_seed(0)
     recipe = Recipe.model_validate({"name": "r", "model": {"backbone": "test_resnet"}, "optimizer": {"lr": 1e-2}})
-    classifier = Classifier(recipe, SPEC, 3, steps_per_epoch=4)
+    classifier = make_classifier(recipe)
     classifier.log = lambda *args, **kwargs: None  # type: ignore[method-assign, assignment]  # there is no trainer
     images = torch.randint(0, 256, (12, 16, 16, 3), dtype=torch.uint8)
     batch = (images, torch.arange(12) % 3)

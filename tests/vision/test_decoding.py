@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from podium.vision.decoding import UnreadableImage, decode_image, hash_perceptually, resize_image
+from podium.vision.decoding import UnreadableImage, decode_image, hash_perceptually
 
 PLENTY = 10**6
 
@@ -371,59 +371,6 @@ def test_truncated_images_stay_forbidden_for_pillow() -> None:
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
 
 
-def test_shrinking_averages_areas() -> None:
-    image = np.random.default_rng(0).integers(0, 256, (24, 36, 3), dtype=np.uint8)
-    expected = image.reshape(8, 3, 12, 3, 3).mean(axis=(1, 3))
-    assert difference(resize_image(image, (8, 12), "stretch"), expected) <= 0.51
-
-
-def test_one_axis_may_shrink_while_the_other_grows() -> None:
-    image = np.random.default_rng(0).integers(0, 256, (24, 5, 3), dtype=np.uint8)
-    averaged = np.rint(image.reshape(8, 3, 5, 3).mean(axis=1)).astype(np.uint8)
-    expected = cv2.resize(averaged, (20, 8), interpolation=cv2.INTER_CUBIC)
-    assert difference(resize_image(image, (8, 20), "stretch"), expected) <= 2
-
-
-@pytest.mark.parametrize("mode", ["stretch", "pad", "crop"])
-@pytest.mark.parametrize("size_px", [(1, 1), (7, 30), (30, 7), (64, 64)])
-@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 200, 3), (200, 1, 3), (33, 50, 3)])
-def test_every_mode_gives_the_size_and_keeps_a_flat_colour(
-    mode: Any, size_px: tuple[int, int], shape: tuple[int, ...]
-) -> None:
-    flat = np.empty(shape, np.uint8)
-    flat[:] = (10, 200, 90)
-    resized = resize_image(flat, size_px, mode)
-    assert (resized.shape, resized.dtype) == ((*size_px, 3), np.uint8)
-    np.testing.assert_array_equal(resized, np.broadcast_to(flat[:1, :1], resized.shape))
-
-
-def test_right_size_is_left_alone(picture: np.ndarray) -> None:
-    for mode in ("stretch", "pad", "crop"):
-        np.testing.assert_array_equal(resize_image(picture, (36, 48), mode), picture)
-
-
-def test_padding_keeps_the_aspect_ratio_and_takes_the_colour_of_the_rim() -> None:
-    page = np.full((40, 20, 3), (250, 250, 240), np.uint8)
-    page[10:30, 5:15] = 0
-    padded = resize_image(page, (20, 20), "pad")
-    expected = np.full((20, 20, 3), (250, 250, 240), np.uint8)
-    expected[5:15, 7:13] = resize_image(page, (20, 10), "stretch")[5:15, 2:8]
-    np.testing.assert_array_equal(padded, expected)
-
-
-def test_cropping_keeps_the_centre() -> None:
-    wide = np.zeros((10, 30, 3), np.uint8)
-    wide[:, 10:20] = np.random.default_rng(0).integers(0, 256, (10, 10, 3), dtype=np.uint8)
-    np.testing.assert_array_equal(resize_image(wide, (10, 10), "crop"), wide[:, 10:20])
-    tall = wide.swapaxes(0, 1)
-    np.testing.assert_array_equal(resize_image(tall, (10, 10), "crop"), tall[10:20])
-
-
-def test_unknown_resize_mode_is_named(picture: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="did you mean 'stretch'"):
-        resize_image(picture, (4, 4), "strech")  # type: ignore[arg-type]
-
-
 def count_differing_bits(first: str, second: str) -> int:
     return (int(first, 16) ^ int(second, 16)).bit_count()
 
@@ -447,8 +394,8 @@ def test_hash_survives_saving_and_scaling_but_tells_pictures_apart(seed: int) ->
     original = hash_perceptually(image)
     for copy in (
         decode_image(save(image, "JPEG", quality=60), PLENTY),
-        resize_image(image, (100, 120), "stretch"),
-        resize_image(image, (400, 480), "stretch"),
+        cv2.resize(image, (120, 100), interpolation=cv2.INTER_AREA),
+        cv2.resize(image, (480, 400), interpolation=cv2.INTER_CUBIC),
     ):
         assert count_differing_bits(original, hash_perceptually(copy)) <= 13
     assert count_differing_bits(original, hash_perceptually(other)) >= 77

@@ -1,6 +1,7 @@
 """The store against files decoded one by one, and what its readers are told."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 from podium.errors import InputError
 from podium.vision import store_index
 from podium.vision.image_store import ImageStore, fill_store
-from vision.drawn_competition import SIZE_PX, DrawnCompetition, write_bad_files
+from vision.drawn_competition import SIZE_PX, SPEC, DrawnCompetition, write_bad_files
 
 
 def test_rows_hold_what_each_file_decodes_to(competition: DrawnCompetition, ten: list[str]) -> None:
@@ -25,7 +26,7 @@ def test_counts_are_logged_in_one_line(
 ) -> None:
     with caplog.at_level("INFO", "podium"):
         competition.fill([*ten, "missing.png"])
-    assert caplog.messages == ["image store 12x16-stretch: 11 images: 10 decoded, 0 known before; 1 unreadable"]
+    assert caplog.messages == ["image store 12x16-stretch-bicubic: 11 images: 10 decoded, 0 known before; 1 unreadable"]
 
 
 def test_empty_competition_makes_an_empty_store(competition: DrawnCompetition) -> None:
@@ -61,8 +62,8 @@ def test_store_of_another_version_is_made_anew(
     competition: DrawnCompetition, ten: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     competition.fill(ten)
-    monkeypatch.setattr(store_index, "_VERSION", 2)
-    with pytest.raises(InputError, match="made by version 1, this is 2"):
+    monkeypatch.setattr(store_index, "_VERSION", 3)
+    with pytest.raises(InputError, match="made by version 2, this is 3"):
         ImageStore(competition.store)
     assert competition.fill(ten).n_decoded == 10
     competition.check(competition.fill(ten))
@@ -90,7 +91,7 @@ def test_store_travels_to_workers_without_its_pixels(competition: DrawnCompetiti
     assert len(packed) < 1000
     opened: ImageStore = pickle.loads(packed)
     assert opened.size_px == SIZE_PX
-    assert opened.resize == store.resize
+    assert opened.preparation == store.preparation == SPEC.preparation
     assert isinstance(opened.pixels, np.memmap)
     np.testing.assert_array_equal(opened.pixels, store.pixels)
     np.testing.assert_array_equal(opened.rows_of(filled.table["sha256"]), rows)
@@ -116,8 +117,8 @@ def test_pixels_cannot_be_written(competition: DrawnCompetition, ten: list[str])
 def test_real_photos_have_the_sizes_that_pillow_reads(real_data_root: Path, tmp_path: Path) -> None:
     root = real_data_root / "mask3_real"
     paths = [file.relative_to(root).as_posix() for file in sorted((root / "train").iterdir())]
-    folder = tmp_path / "64x64-pad"
-    filled = fill_store(folder, root, paths, size_px=(64, 64), resize="pad", max_pixels=10**8, n_jobs=2, progress=False)
+    folder, spec = tmp_path / "store", replace(SPEC, height_px=64, width_px=64, resize="pad")
+    filled = fill_store(folder, root, paths, spec=spec, max_pixels=10**8, n_jobs=2, progress=False)
     assert filled.table["error"].isna().all()
     for file in filled.table.itertuples():
         with Image.open(root / file.path) as image:

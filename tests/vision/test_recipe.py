@@ -19,7 +19,7 @@ def test_name_alone_is_a_recipe() -> None:
     recipe = Recipe(name="기준 모델")
     assert recipe.name == "기준 모델"
     assert recipe.model.pretrained is False
-    assert recipe.test_time_flips == ("none",)
+    assert recipe.test_time_views == ("none",)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_unknown_key_is_refused_in_every_part(values: dict[str, Any]) -> None:
         ("sampler", "balanced"),
         ("criterion", "f1"),
         ("early_stopping_epochs", 0),
-        ("test_time_flips", []),
+        ("test_time_views", []),
         ("model.drop_rate", 1.1),
         ("input.resize", "fit"),
         ("variants.n_per_image", 0),
@@ -106,7 +106,7 @@ def test_recipe_comes_back_from_json_as_it_was() -> None:
             "model": {"pretrained": "weights/x.safetensors"},
             "input": {"size_px": [64, 48]},
             "label_shift": {"age": {"at_least": 58, "counts_as": 60}},
-            "test_time_flips": ["none", "both"],
+            "test_time_views": ["none", "turn_180"],
         }
     )
     assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe

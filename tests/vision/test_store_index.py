@@ -22,7 +22,7 @@ from podium.vision.store_index import (
 )
 from vision.drawn_competition import fail_after
 
-HEADER = StoreHeader(height=12, width=16, resize="pad", pixels="pixels-3.u8", n_rows=7)
+HEADER = StoreHeader(height=12, width=16, preparation="12x16-pad-bicubic", pixels="pixels-3.u8", n_rows=7)
 GOOD = FileRecord(FileStamp(5000, 2**60, 2**61), "a" * 64, ContentRecord(6, 40, 30, "f" * 64, None, 10**6))
 BAD = FileRecord(FileStamp(0, -1, 0), "b" * 64, ContentRecord(None, None, None, None, "empty file", 10**6))
 
@@ -69,7 +69,7 @@ def test_damaged_index_is_refused(tmp_path: Path, damage: bytes) -> None:
         read_index(tmp_path)
 
 
-@pytest.mark.parametrize("header", [None, "text", [1], {}, {"version": 1, "height": 12}])
+@pytest.mark.parametrize("header", [None, "text", [1], {}, {"version": 2, "height": 12}])
 def test_table_without_a_whole_header_is_refused(tmp_path: Path, header: Any) -> None:
     metadata = {} if header is None else {"podium_image_store": json.dumps(header)}
     pq.write_table(pa.table({"path": ["a"]}).replace_schema_metadata(metadata), tmp_path / "index.parquet")
@@ -86,7 +86,18 @@ def test_table_without_a_column_is_refused(tmp_path: Path) -> None:
 
 def test_index_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_index(tmp_path, HEADER, {})
-    monkeypatch.setattr(store_index, "_VERSION", 2)
+    monkeypatch.setattr(store_index, "_VERSION", 3)
+    with pytest.raises(DamagedIndexError, match="made by version 2, this is 3"):
+        read_index(tmp_path)
+
+
+def test_index_of_an_older_version_with_other_fields_is_called_so(tmp_path: Path) -> None:
+    write_index(tmp_path, HEADER, {"a": GOOD})
+    header = {"version": 1, "height": 12, "width": 16, "resize": "pad", "pixels": "pixels-3.u8", "n_rows": 7}
+    table = pq.read_table(tmp_path / "index.parquet")
+    pq.write_table(
+        table.replace_schema_metadata({"podium_image_store": json.dumps(header)}), tmp_path / "index.parquet"
+    )
     with pytest.raises(DamagedIndexError, match="made by version 1, this is 2"):
         read_index(tmp_path)
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,16 @@ import pytest
 import podium
 from podium.errors import InputError
 from podium.vision import store_filler, store_index, store_writer
-from podium.vision.decoding import decode_image, resize_image
+from podium.vision.decoding import decode_image
 from podium.vision.image_store import ImageStore
-from vision.drawn_competition import ROW_BYTES, SIZE_PX, DrawnCompetition, fail_after, write_bad_files
+from vision.drawn_competition import ROW_BYTES, SPEC, DrawnCompetition, fail_after, resize_plainly, write_bad_files
 
 KILLED_FILL = """
 import os, signal, sys
 from pathlib import Path
 from podium.vision import store_filler, store_writer
 from podium.vision.image_store import fill_store
+from podium.vision.input_spec import InputSpec
 
 store_filler._BATCH_IMAGES, store_writer._COMMIT_EVERY_FILES = 2, 4
 write, calls = store_writer.write_index, []
@@ -37,7 +39,8 @@ def kill_second(*arguments):
 
 if sys.argv[1] == "kill":
     store_writer.write_index = kill_second
-settings = {"size_px": (12, 16), "resize": "stretch", "max_pixels": 10**6, "n_jobs": 2, "progress": False}
+spec = InputSpec(12, 16, "stretch", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+settings = {"spec": spec, "max_pixels": 10**6, "n_jobs": 2, "progress": False}
 fill_store(Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:], **settings)
 """
 
@@ -130,7 +133,7 @@ def test_unused_rows_are_dropped_once_they_are_more_than_half(competition: Drawn
     competition.check(filled)
     assert competition.find_pixels().stat().st_size == 4 * ROW_BYTES
     np.testing.assert_array_equal(  # who had the old file open still reads the right rows
-        early.pixels[9], resize_image(decode_image((competition.root / ten[9]).read_bytes(), 10**6), SIZE_PX, "stretch")
+        early.pixels[9], resize_plainly(decode_image((competition.root / ten[9]).read_bytes(), 10**6))
     )
     with pytest.raises(InputError, match="rewritten"):
         early.rows_of(filled.table["sha256"])
@@ -245,11 +248,19 @@ def test_file_in_the_place_of_the_folder_is_named(competition: DrawnCompetition,
     assert blocked.read_text() == "in the way"
 
 
-@pytest.mark.parametrize("other", [{"size_px": (16, 12)}, {"resize": "pad"}])
+@pytest.mark.parametrize(
+    ("other", "kind"),
+    [
+        ({"height_px": 16, "width_px": 12}, "16x12-stretch-bicubic"),
+        ({"resize": "pad"}, "12x16-pad-bicubic"),
+        ({"interpolation": "nearest"}, "12x16-stretch-nearest"),
+        ({"center_crop_px": (9, 8)}, "12x16-stretch-bicubic-center9x8"),
+    ],
+)
 def test_folder_with_another_kind_of_store_is_refused(
-    competition: DrawnCompetition, ten: list[str], other: dict[str, Any]
+    competition: DrawnCompetition, ten: list[str], other: dict[str, Any], kind: str
 ) -> None:
     before = competition.fill(ten)
-    with pytest.raises(InputError, match=r"holds 12 x 16 px \(stretch\), asked for 1\d x 1\d px"):
-        competition.fill(ten, **other)
+    with pytest.raises(InputError, match=f"holds 12x16-stretch-bicubic, asked for {kind};"):
+        competition.fill(ten, spec=replace(SPEC, **other))
     competition.check(before)

@@ -1,4 +1,4 @@
-"""Policies of albumentations by name; the one module that knows the library."""
+"""Policies by name: transforms of albumentations, and of our own, put together from configuration."""
 
 import inspect
 import itertools
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from podium.errors import raise_if_any, suggest
+from podium.vision import document_effects
 
 Step = dict[str, dict[str, Any]]
 Images = npt.NDArray[np.uint8]
@@ -19,6 +20,17 @@ N_TRIALS = 16
 """Calls in which a step has to show its fault; one that turns every other oblong picture hides once in 65,536 times."""
 
 _CONTAINERS = ("OneOf", "SomeOf", "RandomOrder", "Sequential")
+
+
+def list_transforms() -> dict[str, type]:
+    """Return every transform that a policy can name: those for pictures of albumentations, and of our own."""
+    bases = (albumentations.ImageOnlyTransform, albumentations.DualTransform)
+    return {
+        name: value
+        for library in (document_effects, albumentations)
+        for name, value in vars(library).items()
+        if inspect.isclass(value) and issubclass(value, bases) and value not in bases
+    }
 
 
 def resolve_policy(name: str, steps: Sequence[Mapping[str, Any]], size_px: tuple[int, int]) -> list[Step]:
@@ -67,13 +79,7 @@ def augment_batch(policy: albumentations.Compose, images: Images, seed: int) -> 
     return augmented
 
 
-def _list_transforms() -> dict[str, type]:
-    bases = (albumentations.ImageOnlyTransform, albumentations.DualTransform)
-    return {
-        name: value
-        for name, value in vars(albumentations).items()
-        if inspect.isclass(value) and issubclass(value, bases) and value not in bases
-    }
+_TRANSFORMS: dict[str, Any] = {**list_transforms(), **{name: getattr(albumentations, name) for name in _CONTAINERS}}
 
 
 def _check_step(step: Any, place: str) -> list[str]:
@@ -81,12 +87,12 @@ def _check_step(step: Any, place: str) -> list[str]:
     if not isinstance(step, Mapping) or len(step) != 1:
         wanted = "a step is one transform with its arguments, as in '- HorizontalFlip: {p: 0.5}'"
         return [f"{place}: {wanted} (got {step!r})"]
-    (name, arguments), known = next(iter(step.items())), [*_list_transforms(), *_CONTAINERS]
-    if name not in known:
-        return [f"{place}: albumentations has no '{name}'; {suggest(name, known)}"]
+    name, arguments = next(iter(step.items()))
+    if name not in _TRANSFORMS:
+        return [f"{place}: there is no transform '{name}'; {suggest(name, _TRANSFORMS)}"]
     if not isinstance(arguments, Mapping | None):
         return [f"{place}.{name}: arguments are a mapping, as in {{p: 0.5}} (got {arguments!r})"]
-    arguments, allowed = arguments or {}, inspect.signature(getattr(albumentations, name)).parameters
+    arguments, allowed = arguments or {}, inspect.signature(_TRANSFORMS[name]).parameters
     misspelt = [key for key in arguments if key not in allowed]
     cases = [f"{place}.{name}.{key}: there is no such argument; {suggest(key, allowed)}" for key in misspelt]
     if name in _CONTAINERS:
@@ -101,7 +107,7 @@ def _resolve_step(step: Mapping[str, Any]) -> Step:
     name, arguments = next(iter(step.items()))
     arguments = dict(arguments or {})
     inner = arguments.pop("transforms", None)
-    parameters = inspect.signature(getattr(albumentations, name)).parameters.values()
+    parameters = inspect.signature(_TRANSFORMS[name]).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
     resolved = {key: _to_plain(value) for key, value in {**defaults, **arguments}.items()}
     if inner is not None:
@@ -120,7 +126,7 @@ def _build_step(step: Step) -> Any:
     arguments = dict(arguments)
     if "transforms" in arguments:
         arguments["transforms"] = [_build_step(part) for part in arguments["transforms"]]
-    return getattr(albumentations, name)(**arguments)
+    return _TRANSFORMS[name](**arguments)
 
 
 def _try_policy(name: str, steps: Sequence[Step], size_px: tuple[int, int]) -> list[str]:

@@ -12,6 +12,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from podium.vision.augmentation import Step, augment_batch, build_policy
 from podium.vision.image_store import ImageStore
+from podium.vision.recipe import Sampler as SamplerName
+from podium.vision.samplers import Labels, count_draws, draw_epoch
 from podium.vision.seeds import derive_seed
 
 Rows = npt.NDArray[np.int64]
@@ -29,21 +31,21 @@ class PlannedBatch(NamedTuple):
 
 
 class BatchPlan(Sampler[PlannedBatch]):
-    """The batches of an epoch, a function of (seed, fold, epoch) alone.
+    """The batches of an epoch, a function of (seed, fold, epoch) alone: drawn in the main process, never by workers.
 
     Args:
-        n_variants: How often an epoch draws each image, int, (n,).
-        class_weights: Chance of one draw of each image, float, (n,), for drawing with replacement; null draws every
-            variant once.
+        sampler: How an epoch draws images, by name; see :func:`podium.vision.samplers.draw_epoch`.
+        labels: Training labels, int64, (n,).
+        n_variants: How often an epoch draws each image, int64, (n,).
         batch_size: Images a batch; a last batch of one image is dropped, since a batch norm cannot train on it.
         seed: Of the recipe, mixed with the fold.
     """
 
-    def __init__(
-        self, n_variants: Rows, class_weights: npt.NDArray[np.float64] | None, batch_size: int, seed: int
-    ) -> None:
-        self._draws = np.repeat(np.arange(len(n_variants)), n_variants)
-        self._chances = None if class_weights is None else class_weights / class_weights.sum()
+    def __init__(self, sampler: SamplerName, labels: Labels, n_variants: Rows, batch_size: int, seed: int) -> None:
+        self._sampler: SamplerName = sampler
+        self._labels = labels
+        self._n_variants = n_variants
+        self._n_draws = count_draws(sampler, labels, n_variants)
         self._batch_size = batch_size
         self._seed = seed
         self._epoch = 0
@@ -53,20 +55,15 @@ class BatchPlan(Sampler[PlannedBatch]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        full, rest = divmod(len(self._draws), self._batch_size)
+        full, rest = divmod(self._n_draws, self._batch_size)
         return full + (rest > 1)
 
     def __iter__(self) -> Iterator[PlannedBatch]:
-        order = self._order()
-        for number in range(len(self)):
-            positions = order[number * self._batch_size : (number + 1) * self._batch_size]
-            yield PlannedBatch(positions, derive_seed(self._seed, self._epoch, number, 1))
-
-    def _order(self) -> Rows:
         rng = np.random.default_rng(derive_seed(self._seed, self._epoch))
-        if self._chances is None:
-            return rng.permutation(self._draws)
-        return rng.choice(len(self._chances), size=len(self._draws), p=self._chances)
+        drawn = draw_epoch(self._sampler, self._labels, self._n_variants, rng)
+        for number in range(len(self)):
+            positions = drawn[number * self._batch_size : (number + 1) * self._batch_size]
+            yield PlannedBatch(positions, derive_seed(self._seed, self._epoch, number, 1))
 
 
 class AugmentedBatches(Dataset[tuple[Tensor, Tensor]]):

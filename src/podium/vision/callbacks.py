@@ -3,31 +3,27 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import lightning.pytorch as pl
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 
-from podium.vision.recipe import Criterion, Recipe
+from podium.vision.criterion import MONITORS
+from podium.vision.freezing import PartFreezing
+from podium.vision.recipe import Recipe
 from podium.vision.seeds import derive_seed
 
 HistoryRow = dict[str, float]
 OnEpoch = Callable[[HistoryRow], None]
-
-_MONITOR: dict[Criterion, tuple[str, Literal["min", "max"]]] = {
-    "macro_f1": ("val_macro_f1", "max"),
-    "accuracy": ("val_accuracy", "max"),
-    "loss": ("val_loss", "min"),
-}
 
 
 def make_callbacks(
     recipe: Recipe, seed: int, checkpoint_dir: Path, history: "EpochHistory", progress: bool
 ) -> list[Callback]:
     """List the callbacks of one fold, in the order in which they act at the end of an epoch."""
-    monitor, mode = _MONITOR[recipe.criterion]
+    monitor, mode = MONITORS[recipe.criterion]
     # The end of the training epoch comes after validation and after the last step of the schedule, so a checkpoint
     # made there holds a whole epoch. `best` stands before `last`: whatever `last` knows of, is on disk.
     where: dict[str, Any] = {
@@ -41,7 +37,7 @@ def make_callbacks(
     ]
     stopping = [StopEarly(monitor, mode, recipe.early_stopping_epochs)] if recipe.early_stopping_epochs else []
     bars = [TQDMProgressBar(refresh_rate=10)] if progress else []
-    return [EpochSeeds(seed), history, *stopping, *bars, *checkpoints]
+    return [EpochSeeds(seed), PartFreezing(recipe.freezing), history, *stopping, *bars, *checkpoints]
 
 
 class MovableCheckpoint(ModelCheckpoint):
@@ -125,7 +121,7 @@ class EpochHistory(Callback):
         row = {
             "epoch": trainer.current_epoch,
             **{name: scores[name] for name in ("train_loss", "val_loss", "val_macro_f1", "val_accuracy")},
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "lr": max(group["lr"] for group in trainer.optimizers[0].param_groups),  # the head's, where layers differ
             "images_per_s": self._n_images / max(self._trained - self._started, 1e-9),
             "elapsed_s": time.perf_counter() - self._started,
         }

@@ -1,9 +1,9 @@
 """The LightningModule: one step on a batch, and the scores of an epoch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import lightning.pytorch as pl
-import timm.optim
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
@@ -11,63 +11,88 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from torchvision.transforms import v2
 
 from podium.vision import metrics
-from podium.vision.backbones import InputSpec, build_model
-from podium.vision.losses import SoftTargetLoss
+from podium.vision.averaging import is_due, make_average
+from podium.vision.criterion import MONITORS
+from podium.vision.distillation import Teacher, Teachers, distillation_loss, resize_pixels
+from podium.vision.input_spec import InputSpec, find_epoch_size
+from podium.vision.network import Network, Normalize, to_float
+from podium.vision.optimizers import make_optimizer
 from podium.vision.recipe import MixingConfig, Recipe
 from podium.vision.schedules import make_schedule
 
 Batch = tuple[Tensor, Tensor]
 
 
-class Normalize(nn.Module):
-    """Turn uint8 pixels into what the backbone wants, on the device that holds them."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, spec: InputSpec):
-        super().__init__()
-        shape = (1, 3, 1, 1)
-        self.register_buffer("mean", torch.tensor(spec.mean).view(shape) * 255, persistent=False)
-        self.register_buffer("std", torch.tensor(spec.std).view(shape) * 255, persistent=False)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map uint8 (batch, height, width, 3) to float32 (batch, 3, height, width), channels last in memory."""
-        return (images.permute(0, 3, 1, 2).float() - self.mean) / self.std
-
-
 class Classifier(pl.LightningModule):
-    """A backbone trained by a recipe.
+    """A network trained by a recipe.
 
     Args:
-        recipe: Loss, optimizer, schedule, mixing.
-        spec: Mean and std of the input.
+        recipe: Optimizer, schedule, mixing, averaging, distillation.
+        spec: Input of the network.
+        network: What is trained.
+        loss: Of logits and soft targets.
+        steps_per_epoch: Of the optimizer, for the schedule, which runs by steps.
         n_classes: Width of the head.
-        steps_per_epoch: For the schedule, which runs by steps.
+        teachers: Of the recipe's distillation.
     """
 
-    def __init__(self, recipe: Recipe, spec: InputSpec, n_classes: int, steps_per_epoch: int):
+    def __init__(
+        self,
+        recipe: Recipe,
+        spec: InputSpec,
+        network: Network,
+        loss: nn.Module,
+        steps_per_epoch: int,
+        n_classes: int,
+        teachers: Sequence[Teacher] = (),
+    ):
         super().__init__()
         self.recipe = recipe
-        self.n_classes = n_classes
-        self.steps_per_epoch = steps_per_epoch
+        self.spec = spec
+        self.network = network
+        self.average = make_average(network, recipe.averaging)
         self.normalize = Normalize(spec)
-        self.model = build_model(recipe.model, n_classes).to(memory_format=torch.channels_last)
-        self.loss = SoftTargetLoss(recipe.loss)
+        self.loss = loss
         self.mix = make_mixing(recipe.mixing, n_classes)
         self.confusion = MulticlassConfusionMatrix(n_classes)
+        self.schedule = make_schedule(recipe.schedule, steps_per_epoch, recipe.epochs, MONITORS[recipe.criterion][1])
+        # In a tuple, out of sight of state_dict: checkpoints need not carry networks that never change.
+        self._teachers = (Teachers(teachers, recipe.distillation.temperature),) if teachers else ()
+
+    @property
+    def scored_network(self) -> Network:
+        """The network that validation and prediction use: the average, once there is one."""
+        if self.average is not None and self.average.n_averaged > 0:
+            return self.average.module
+        return self.network
 
     def forward(self, images: Tensor) -> Tensor:
         """Map uint8 (batch, height, width, 3) to logits (batch, n_classes)."""
-        return self.model(self.normalize(images))
+        return self.scored_network(self.normalize(to_float(images)))
+
+    def on_fit_start(self) -> None:
+        for teachers in self._teachers:
+            teachers.to(self.device)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        images, targets = self.normalize(batch[0]), batch[1]
+        pixels, targets = to_float(batch[0]), batch[1]
+        pixels = resize_pixels(pixels, find_epoch_size(self.spec, self.recipe.input.progressive, self.current_epoch))
         if self.mix is not None and torch.rand(()) < self.recipe.mixing.batch_share:
-            images, targets = self.mix(images, targets)
-        loss = self.loss(self.model(images), targets)
+            pixels, targets = self.mix(pixels, targets)
+        logits = self.network(self.normalize(pixels), targets)
+        loss = self.loss(logits, targets)
+        for teachers in self._teachers:
+            distillation = self.recipe.distillation
+            learnt = distillation_loss(logits, teachers(pixels), distillation.temperature)
+            loss = (1.0 - distillation.share) * loss + distillation.share * learnt
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[1]))
         return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        is_last = batch_idx + 1 == self.trainer.num_training_batches
+        is_step = is_last or (batch_idx + 1) % self.recipe.optimizer.accumulate == 0
+        if self.average is not None and is_step and is_due(self.recipe.averaging, self.current_epoch, is_last):
+            self.average.update_parameters(self.network)
 
     def validation_step(self, batch: Batch, _: int) -> None:
         images, labels = batch
@@ -82,13 +107,24 @@ class Classifier(pl.LightningModule):
         self.log("val_macro_f1", metrics.macro_f1(confusion), prog_bar=True)
         self.log("val_accuracy", metrics.accuracy(confusion))
 
+    def on_train_epoch_end(self) -> None:
+        """Let the schedule see the score, and let what it makes of it hold from the next step on."""
+        self.schedule.observe(float(self.trainer.callback_metrics[MONITORS[self.recipe.criterion][0]]))
+        scheduler: Any = self.lr_schedulers()
+        for group, peak in zip(scheduler.optimizer.param_groups, scheduler.base_lrs, strict=True):
+            group["lr"] = peak * self.schedule(scheduler.last_epoch)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["schedule"] = self.schedule.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.schedule.load_state_dict(checkpoint["schedule"])
+
     def configure_optimizers(self) -> Any:
-        recipe = self.recipe
-        optimizer = timm.optim.create_optimizer_v2(
-            self.model, recipe.optimizer.name, recipe.optimizer.lr, recipe.optimizer.weight_decay
-        )
-        factor = make_schedule(recipe.schedule, self.steps_per_epoch, recipe.epochs)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"}}
+        optimizer = make_optimizer(self.network, self.recipe.optimizer, self.recipe.freezing)
+        # A function and not the schedule itself, whose insides LambdaLR would put into checkpoints.
+        scheduler = LambdaLR(optimizer, lambda step: self.schedule(step))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 
 def make_mixing(config: MixingConfig, n_classes: int) -> nn.Module | None:

@@ -1,4 +1,4 @@
-"""From the bytes of an image file to upright 8-bit RGB, to one size, and to a perceptual hash.
+"""From the bytes of an image file to upright 8-bit RGB, and to a perceptual hash.
 
 Pillow alone decodes. OpenCV gives the same bytes and is up to a third faster, but silently fills what is missing of a
 cut-off JPEG, and of 249 randomly damaged ones that Pillow refused it accepted 97.
@@ -8,15 +8,11 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, get_args
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageFile, PngImagePlugin
-
-from podium.errors import suggest
-
-ResizeMode = Literal["stretch", "pad", "crop"]
 
 # Formats a photo or a scan comes in. Others are refused: some run outside programs (EPS), some have no signature.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM")
@@ -75,33 +71,6 @@ def decode_image(data: bytes, max_pixels: int) -> np.ndarray:
         _check_completeness(str(image.format), data, header_end=stream.tell())
         image.load()
         return np.asarray(_turn_upright(image, _convert_to_rgb(image)))
-
-
-def resize_image(image: np.ndarray, size_px: tuple[int, int], mode: ResizeMode) -> np.ndarray:
-    """Bring an image to one size.
-
-    An axis that shrinks is averaged over areas (no moire), one that grows is interpolated by cubics.
-
-    Args:
-        image: uint8, (height, width, 3).
-        size_px: (height, width) wanted.
-        mode: ``stretch`` ignores the aspect ratio. ``pad`` keeps it and fills both sides with the median colour of the
-            picture's rim, so a scanned page gets white borders and a photo inconspicuous ones. ``crop`` keeps it and
-            drops what sticks out on both sides of the centre.
-
-    Returns:
-        uint8, (height, width, 3).
-
-    Raises:
-        ValueError: There is no such mode.
-    """
-    if mode == "pad":
-        return _pad(image, size_px)
-    if mode == "crop":
-        return _scale(_cut_centre(image, size_px), size_px)
-    if mode == "stretch":
-        return _scale(image, size_px)
-    raise ValueError(f"resize mode {mode!r}: {suggest(mode, get_args(ResizeMode))}")
 
 
 def hash_perceptually(image: np.ndarray) -> str:
@@ -224,33 +193,3 @@ def _turn_upright(opened: Image.Image, image: Image.Image) -> Image.Image:
     except Exception:
         return image
     return image if method is None else image.transpose(method)
-
-
-def _scale(image: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-    (height, width), (to_height, to_width) = image.shape[:2], size_px
-    smaller = (min(height, to_height), min(width, to_width))
-    if smaller != (height, width):
-        image = cv2.resize(image, smaller[::-1], interpolation=cv2.INTER_AREA)
-    if smaller != (to_height, to_width):
-        image = cv2.resize(image, (to_width, to_height), interpolation=cv2.INTER_CUBIC)
-    return image
-
-
-def _cut_centre(image: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-    (height, width), (to_height, to_width) = image.shape[:2], size_px
-    keep_height = max(1, min(height, round(width * to_height / to_width)))
-    keep_width = max(1, min(width, round(height * to_width / to_height)))
-    top, left = (height - keep_height) // 2, (width - keep_width) // 2
-    return image[top : top + keep_height, left : left + keep_width]
-
-
-def _pad(image: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-    (height, width), (to_height, to_width) = image.shape[:2], size_px
-    ratio = min(to_height / height, to_width / width)
-    inner = _scale(image, (max(1, round(height * ratio)), max(1, round(width * ratio))))
-    rim = np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]])
-    padded = np.empty((to_height, to_width, 3), np.uint8)
-    padded[:] = np.median(rim, axis=0).astype(np.uint8)
-    top, left = (to_height - inner.shape[0]) // 2, (to_width - inner.shape[1]) // 2
-    padded[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
-    return padded

@@ -17,7 +17,6 @@ from torch import Tensor
 from podium.threads import count_compute_threads
 from podium.vision.allocator import keep_large_buffers
 from podium.vision.augmentation import Step
-from podium.vision.backbones import InputSpec
 from podium.vision.batches import (
     AugmentedBatches,
     BatchPlan,
@@ -28,13 +27,33 @@ from podium.vision.batches import (
 )
 from podium.vision.callbacks import EpochHistory, OnEpoch, make_callbacks
 from podium.vision.classifier import Classifier
+from podium.vision.distillation import Teacher
 from podium.vision.image_store import ImageStore
+from podium.vision.input_spec import InputSpec
+from podium.vision.losses import make_loss
+from podium.vision.network import ClassValues, build_network
 from podium.vision.predict import Probabilities, predict_probabilities
 from podium.vision.recipe import Recipe
-from podium.vision.samplers import weigh_images
 from podium.vision.seeds import derive_seed
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MemberPlan:
+    """What the folds of a member share.
+
+    Attributes:
+        recipe: What to train.
+        spec: Input of the backbone.
+        policy: Resolved augmentation.
+        starting_weights: File of the backbone's weights; None starts from scratch.
+    """
+
+    recipe: Recipe
+    spec: InputSpec
+    policy: Sequence[Step]
+    starting_weights: Path | None
 
 
 @dataclass(frozen=True)
@@ -42,13 +61,16 @@ class FoldData:
     """One fold's images, as rows of the store.
 
     Attributes:
+        store: Pixels at the input size.
         train_rows, validation_rows, test_rows: int64, one an image.
         training_labels: After label shifting, int64, as long as ``train_rows``.
         validation_labels: True labels, int64.
         n_variants: How often an epoch draws each training image, int64.
         n_classes: Number of classes.
+        class_values: int64 (n_classes, n_attributes): the value of each attribute; None where there are none.
     """
 
+    store: ImageStore
     train_rows: Rows
     training_labels: npt.NDArray[np.int64]
     n_variants: Rows
@@ -56,6 +78,7 @@ class FoldData:
     validation_labels: npt.NDArray[np.int64]
     test_rows: Rows
     n_classes: int
+    class_values: ClassValues | None = None
 
 
 @dataclass(frozen=True)
@@ -64,15 +87,19 @@ class Hardware:
 
     Attributes:
         accelerator: ``cpu`` or ``gpu``.
-        precision: ``32-true`` or ``bf16-mixed``.
+        precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
         num_workers: Processes that augment.
+        channels_last: Whether pictures and weights lie with channels last in memory, which convolutions like.
+        compile: Whether ``torch.compile`` makes kernels for the network first.
         progress: Whether to draw a progress bar.
     """
 
     accelerator: Literal["cpu", "gpu"]
-    precision: Literal["32-true", "bf16-mixed"]
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     num_workers: int
-    progress: bool
+    channels_last: bool = True
+    compile: bool = False
+    progress: bool = False
 
     @property
     def device(self) -> torch.device:
@@ -82,7 +109,7 @@ class Hardware:
     @property
     def dtype(self) -> torch.dtype:
         """The dtype of forward passes outside the trainer."""
-        return torch.bfloat16 if self.precision == "bf16-mixed" else torch.float32
+        return {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(self.precision, torch.float32)
 
 
 @dataclass(frozen=True)
@@ -90,7 +117,7 @@ class FittedFold:
     """What one fold leaves behind.
 
     Attributes:
-        weights: Of the best epoch.
+        weights: Of the best epoch; of their average where the recipe wants one.
         history: One row an epoch: epoch, train_loss, val_loss, val_macro_f1, val_accuracy, lr, images_per_s,
             elapsed_s.
         oof: Probabilities of the validation images, float32 (n_validation, n_classes).
@@ -103,62 +130,77 @@ class FittedFold:
     test: Probabilities
 
 
-def fit_fold(  # noqa: PLR0913
-    recipe: Recipe,
-    spec: InputSpec,
-    policy: Sequence[Step],
-    store: ImageStore,
+def fit_fold(
+    plan: MemberPlan,
     data: FoldData,
     fold: int,
     hardware: Hardware,
     checkpoint_dir: Path,
     on_epoch: OnEpoch,
+    teachers: Sequence[Teacher] = (),
 ) -> FittedFold:
     """Train on all but one fold, and predict that fold and the test part with the best epoch's weights.
 
     Goes on from ``checkpoint_dir`` when an earlier call was interrupted; the result is the same, byte for byte.
 
     Args:
-        recipe: What to train.
-        spec: Input of the backbone.
-        policy: Resolved augmentation.
-        store: Pixels at the input size.
-        data: Rows and labels of this fold.
+        plan: What to train.
+        data: Images and labels of this fold.
         fold: Number of the fold, mixed into the seed.
         hardware: Device, precision, workers.
         checkpoint_dir: Holds ``best.ckpt`` and ``last.ckpt`` while training; the caller removes it afterwards.
         on_epoch: Called with each row of the history; on resuming, first with the rows of earlier epochs.
+        teachers: Of the recipe's distillation; trained without this fold.
 
     Raises:
         KeyboardInterrupt: On Ctrl-C, with the last finished epoch saved.
     """
-    seed = derive_seed(recipe.seed, fold)
-    plan = BatchPlan(data.n_variants, weigh_images(recipe.sampler, data.training_labels), recipe.batch_size, seed)
-    torch.manual_seed(seed % 2**63)  # the head's first weights
-    classifier = Classifier(recipe, spec, data.n_classes, len(plan))
+    recipe, seed = plan.recipe, derive_seed(plan.recipe.seed, fold)
+    batches = BatchPlan(recipe.sampler, data.training_labels, data.n_variants, recipe.batch_size, seed)
+    classifier = make_classifier(plan, data, seed, len(batches), hardware, teachers)
     history = EpochHistory(on_epoch)
-    _run_trainer(
-        recipe, hardware, checkpoint_dir, classifier, history, seed, _load_batches(policy, store, data, plan, hardware)
-    )
+    loaders = _load_batches(plan.policy, data, batches, hardware)
+    _run_trainer(recipe, hardware, checkpoint_dir, classifier, history, seed, loaders)
     best = torch.load(checkpoint_dir / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
     classifier.load_state_dict(best)
 
     def predict(rows: Rows) -> Probabilities:
         return predict_probabilities(
-            classifier, store, rows, recipe.test_time_flips, data.n_classes, 4 * recipe.batch_size, hardware.device,
-            hardware.dtype,
+            classifier, data.store, rows, recipe.test_time_views, data.n_classes, 4 * recipe.batch_size,
+            hardware.device, hardware.dtype,
         )  # fmt: skip
 
-    weights = {name.removeprefix("model."): value for name, value in best.items() if name.startswith("model.")}
-    return FittedFold(weights, history.table, predict(data.validation_rows), predict(data.test_rows))
+    oof, test = predict(data.validation_rows), predict(data.test_rows)
+    weights = {name: value.cpu() for name, value in classifier.scored_network.state_dict().items()}
+    return FittedFold(weights, history.table, oof, test)
 
 
-def _load_batches(
-    policy: Sequence[Step], store: ImageStore, data: FoldData, plan: BatchPlan, hardware: Hardware
-) -> tuple[Any, Any]:
+def make_classifier(
+    plan: MemberPlan,
+    data: FoldData,
+    seed: int,
+    batches_per_epoch: int,
+    hardware: Hardware,
+    teachers: Sequence[Teacher] = (),
+) -> Classifier:
+    """Make what the trainer trains; what is new in the network is drawn from the seed."""
+    recipe = plan.recipe
+    torch.manual_seed(seed % 2**63)
+    network = build_network(recipe, plan.spec, data.n_classes, data.class_values, plan.starting_weights)
+    if hardware.channels_last:
+        network = network.to(memory_format=torch.channels_last)
+    loss = make_loss(recipe.loss, np.bincount(data.training_labels, minlength=data.n_classes))
+    steps_per_epoch = -(-batches_per_epoch // recipe.optimizer.accumulate)
+    classifier = Classifier(recipe, plan.spec, network, loss, steps_per_epoch, data.n_classes, teachers)
+    if hardware.compile:
+        network.compile()
+    return classifier
+
+
+def _load_batches(policy: Sequence[Step], data: FoldData, plan: BatchPlan, hardware: Hardware) -> tuple[Any, Any]:
     pin_memory = hardware.accelerator == "gpu"
-    augmented = AugmentedBatches(store, data.train_rows, data.training_labels, policy)
-    stored = StoredBatches(store, data.validation_rows, data.validation_labels, 128)
+    augmented = AugmentedBatches(data.store, data.train_rows, data.training_labels, policy)
+    stored = StoredBatches(data.store, data.validation_rows, data.validation_labels, 128)
     return (
         load_training_batches(augmented, plan, hardware.num_workers, pin_memory),
         load_stored_batches(stored, pin_memory),
@@ -193,6 +235,8 @@ def _run_trainer(
             devices=1,
             precision=hardware.precision,
             max_epochs=recipe.epochs,
+            gradient_clip_val=recipe.optimizer.clip_norm,
+            accumulate_grad_batches=recipe.optimizer.accumulate,
             callbacks=make_callbacks(recipe, seed, checkpoint_dir, history, hardware.progress),
             enable_progress_bar=hardware.progress,
             enable_model_summary=False,

@@ -1,6 +1,6 @@
 """Decode once: the images of one competition as rows of a memory-mapped file, found again by their content.
 
-A store is a folder for one size and one way of resizing:
+A store is a folder for one way of preparing images:
 
     pixels-<k>.u8   raw rows, uint8 (n, height, width, 3); only ever appended to
     index.parquet   one row a known file; its metadata names the pixel file and counts its rows
@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from podium.errors import InputError, raise_if_any
-from podium.vision.decoding import ResizeMode
+from podium.vision.input_spec import InputSpec
 from podium.vision.store_filler import Filled, StoreFiller
 from podium.vision.store_index import INDEX_NAME, DamagedIndexError, StoreHeader, read_index
 from podium.vision.store_writer import open_store_writer
@@ -32,13 +32,12 @@ __all__ = ["Filled", "ImageStore", "fill_store"]
 _logger = logging.getLogger(__name__)
 
 
-def fill_store(  # noqa: PLR0913  (each argument is a setting of its own)
+def fill_store(
     folder: Path,
     root: Path,
     paths: Sequence[str],
     *,
-    size_px: tuple[int, int],
-    resize: ResizeMode,
+    spec: InputSpec,
     max_pixels: int,
     n_jobs: int,
     progress: bool,
@@ -54,18 +53,17 @@ def fill_store(  # noqa: PLR0913  (each argument is a setting of its own)
         folder: The store's folder; made when missing.
         root: The competition's folder.
         paths: Files below ``root``, as spelt on disk.
-        size_px: (height, width) of the rows.
-        resize: How images are brought to that size; see :func:`~podium.vision.decoding.resize_image`.
+        spec: How images become rows; see :func:`~podium.vision.preparation.prepare_image`.
         max_pixels: Larger images are refused before they are decoded.
-        n_jobs: Threads, at least 1; reading, hashing, decoding and resizing release the interpreter lock.
+        n_jobs: Threads, at least 1; reading, hashing, decoding and preparing release the interpreter lock.
         progress: Show a progress bar on stderr when there is something to do.
 
     Raises:
-        InputError: The folder cannot be written (the store is then as at its last commit), or holds another size or
-            way of resizing.
+        InputError: The folder cannot be written (the store is then as at its last commit), or holds images
+            that were prepared in another way.
     """
-    with open_store_writer(folder, size_px, resize) as writer, ThreadPoolExecutor(n_jobs) as pool:
-        filled = StoreFiller(writer, root, max_pixels, pool).fill(paths, progress)
+    with open_store_writer(folder, spec) as writer, ThreadPoolExecutor(n_jobs) as pool:
+        filled = StoreFiller(writer, root, spec, max_pixels, pool).fill(paths, progress)
     _logger.info(
         "image store %s: %d images: %d decoded, %d known before; %d unreadable",
         *(folder.name, len(filled.table), filled.n_decoded, filled.n_reused, filled.table["error"].notna().sum()),
@@ -92,9 +90,9 @@ class ImageStore:
         self.pixels = self._map_pixels()
 
     @property
-    def resize(self) -> ResizeMode:
-        """How images were brought to that size."""
-        return self._header.resize
+    def preparation(self) -> str:
+        """How images became rows; see :attr:`~podium.vision.input_spec.InputSpec.preparation`."""
+        return self._header.preparation
 
     @property
     def size_px(self) -> tuple[int, int]:

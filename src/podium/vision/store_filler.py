@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from podium.vision.decoding import UnreadableImage, decode_image, hash_perceptually, resize_image
+from podium.vision.decoding import UnreadableImage, decode_image, hash_perceptually
+from podium.vision.input_spec import InputSpec
+from podium.vision.preparation import prepare_image
 from podium.vision.source_files import FileStamp, SourceFile, read_file, stamp_file
 from podium.vision.store_index import ContentRecord, FileRecord
 from podium.vision.store_writer import StoreWriter
@@ -49,8 +51,8 @@ class Filled:
 class StoreFiller:
     """One fill of a store that is open for writing; see :func:`~podium.vision.image_store.fill_store`."""
 
-    def __init__(self, writer: StoreWriter, root: Path, max_pixels: int, pool: ThreadPoolExecutor):
-        self._writer, self._root, self._max_pixels, self._pool = writer, root, max_pixels, pool
+    def __init__(self, writer: StoreWriter, root: Path, spec: InputSpec, max_pixels: int, pool: ThreadPoolExecutor):
+        self._writer, self._root, self._spec, self._max_pixels, self._pool = writer, root, spec, max_pixels, pool
         self._n_decoded = 0
         self._unread: dict[str, str] = {}  # why each of these files cannot be read
 
@@ -96,15 +98,14 @@ class StoreFiller:
         return content is not None and content.is_valid_for(self._max_pixels)
 
     def _prepare(self, data: bytes) -> tuple[ContentRecord, np.ndarray | None]:
-        """Decode, describe and resize an image; without pixels when it is unreadable."""
+        """Decode, describe and prepare an image; without pixels when it is unreadable."""
         try:
             image = decode_image(data, self._max_pixels)
         except UnreadableImage as error:
             return ContentRecord(None, None, None, None, str(error), self._max_pixels), None
         height, width = image.shape[:2]
         content = ContentRecord(None, width, height, hash_perceptually(image), None, self._max_pixels)
-        header = self._writer.header
-        return content, np.ascontiguousarray(resize_image(image, header.size_px, header.resize))
+        return content, prepare_image(image, self._spec)
 
     def _forget_vanished(self, wanted: dict[str, None]) -> None:
         others = {path: file for path, file in self._writer.files.items() if path not in wanted}

@@ -13,12 +13,11 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from podium.vision.decoding import ResizeMode
 from podium.vision.source_files import FileStamp
 
 INDEX_NAME = "index.parquet"
 DRAFT_NAME = "index.parquet.new"
-_VERSION = 1  # raise it when decoding or resizing changes: older stores are then filled anew
+_VERSION = 2  # raise it when decoding or preparing changes: older stores are then filled anew
 _HEADER_KEY = b"podium_image_store"
 _SCHEMA = pa.schema(
     [
@@ -64,11 +63,18 @@ class FileRecord(NamedTuple):
 
 @dataclass(frozen=True)
 class StoreHeader:
-    """The pixel file that an index belongs to."""
+    """The pixel file that an index belongs to.
+
+    Attributes:
+        height, width: Of every row, in pixels.
+        preparation: How images became rows; see :attr:`~podium.vision.input_spec.InputSpec.preparation`.
+        pixels: Name of the pixel file.
+        n_rows: How many of its rows are committed.
+    """
 
     height: int
     width: int
-    resize: ResizeMode
+    preparation: str
     pixels: str
     n_rows: int
 
@@ -99,12 +105,11 @@ def read_index(folder: Path) -> tuple[StoreHeader, pa.Table]:
         table = pq.read_table(pa.BufferReader(data))
         fields = dict(json.loads((table.schema.metadata or {})[_HEADER_KEY]))
         version = fields.pop("version")
-        header, table = StoreHeader(**fields), table.select(_SCHEMA.names)
+        if version == _VERSION:
+            return StoreHeader(**fields), table.select(_SCHEMA.names)
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedIndexError(f"it is not an index of this version: {error!r}") from error
-    if version != _VERSION:
-        raise DamagedIndexError(f"it was made by version {version}, this is {_VERSION}")
-    return header, table
+    raise DamagedIndexError(f"it was made by version {version}, this is {_VERSION}")
 
 
 def list_files(index: pa.Table) -> dict[str, FileRecord]:

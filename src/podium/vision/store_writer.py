@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from podium.errors import InputError
-from podium.vision.decoding import ResizeMode
+from podium.vision.input_spec import InputSpec
 from podium.vision.store_index import (
     DRAFT_NAME,
     ContentRecord,
@@ -50,11 +50,11 @@ class StoreWriter:
         contents: What is known of some bytes, by SHA-256.
     """
 
-    def __init__(self, folder: Path, size_px: tuple[int, int], resize: ResizeMode):
+    def __init__(self, folder: Path, spec: InputSpec):
         self._folder = folder
         self._committed: StoreHeader | None = None  # what the index on disk names
         self._n_changes, self._committed_at = 0, time.monotonic()
-        self.header = StoreHeader(int(size_px[0]), int(size_px[1]), resize, _name_new_pixels(folder), n_rows=0)
+        self.header = StoreHeader(*spec.size_px, spec.preparation, _name_new_pixels(folder), n_rows=0)
         self.files: dict[str, FileRecord] = {}
         self._load()
         self.contents = {file.sha256: file.content for file in self.files.values()}
@@ -166,16 +166,16 @@ class StoreWriter:
 
 
 @contextmanager
-def open_store_writer(folder: Path, size_px: tuple[int, int], resize: ResizeMode) -> Iterator[StoreWriter]:
+def open_store_writer(folder: Path, spec: InputSpec) -> Iterator[StoreWriter]:
     """Open a store for writing, by this process alone; a second one waits. The folder is made when missing.
 
     Raises:
-        InputError: The folder cannot be written (the store is then as at its last commit), or holds another size or
-            way of resizing.
+        InputError: The folder cannot be written (the store is then as at its last commit), or holds images
+            that were prepared in another way.
     """
     with _naming_folder(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with _lock(folder), StoreWriter(folder, size_px, resize) as writer:
+        with _lock(folder), StoreWriter(folder, spec) as writer:
             yield writer
 
 
@@ -213,11 +213,8 @@ def _naming_folder(folder: Path) -> Iterator[None]:
 
 
 def _require_same_kind(folder: Path, header: StoreHeader, wanted: StoreHeader) -> None:
-    def describe(kind: StoreHeader) -> str:
-        return f"{kind.height} x {kind.width} px ({kind.resize})"
-
-    if describe(header) != describe(wanted):
-        case = f"{folder}: holds {describe(header)}, asked for {describe(wanted)}; give each kind a folder of its own"
+    if header.preparation != wanted.preparation:
+        case = f"{folder}: holds {header.preparation}, asked for {wanted.preparation}; give each kind its own folder"
         raise InputError("The image store is of another kind:", [case])
 
 

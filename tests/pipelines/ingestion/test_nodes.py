@@ -1,3 +1,4 @@
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -5,10 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import timm
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from PIL import Image
 from pydantic import ValidationError
+from safetensors.torch import save_file
 
 from podium.competitions.config import IdTarget, MaskProfiles
 from podium.competitions.demo import DemoDrawing
@@ -20,7 +23,7 @@ from podium.schemas import check_classes, check_images
 from podium.vision.image_store import ImageStore
 from podium.vision.recipe import Recipe
 
-SPEC = {"height_px": 8, "width_px": 6, "resize": "stretch"}
+SPEC = {"height_px": 8, "width_px": 6, "resize": "stretch", "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]}
 
 
 @pytest.fixture
@@ -89,12 +92,13 @@ def test_second_time_nothing_is_decoded_again(competition: IdTarget, tmp_path: P
     pd.testing.assert_frame_equal(first["images"], second["images"])
 
 
-def test_each_input_size_and_way_of_resizing_has_a_store_of_its_own(competition: IdTarget, tmp_path: Path) -> None:
+def test_each_size_and_way_of_preparing_has_a_store_of_its_own(competition: IdTarget, tmp_path: Path) -> None:
     listing = list_images(competition, "대회")
     config = IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1)
-    specs = [SPEC, {**SPEC, "width_px": 8}, {**SPEC, "resize": "pad"}]
+    changes = [{}, {"width_px": 8}, {"resize": "pad"}, {"interpolation": "nearest"}, {"center_crop_px": [9, 9]}]
+    specs = [{**SPEC, **change} for change in changes]
     folders = {ingest_images(listing, competition, spec, config)["image_store"]["folder"] for spec in specs}
-    assert len(folders) == 3
+    assert len(folders) == 5
     assert all(Path(folder).parent == tmp_path / "저장소" for folder in folders)
 
 
@@ -136,9 +140,31 @@ def test_one_class_that_is_left_is_nothing_to_tell_apart(competition: IdTarget, 
 
 def test_input_of_the_recipe_is_plain(tmp_path: Path) -> None:
     recipe = Recipe.model_validate({"name": "r", "model": {"backbone": "test_resnet"}, "input": {"size_px": [32, 48]}})
-    spec = resolve_input(recipe)
+    spec, weights = resolve_input(recipe, tmp_path)
     assert (spec["height_px"], spec["width_px"], spec["resize"]) == (32, 48, "stretch")
-    assert set(spec) == {"height_px", "width_px", "resize", "mean", "std"}
+    assert set(spec) == {"height_px", "width_px", "resize", "center_crop_px", "interpolation", "mean", "std"}
+    assert weights == {"path": None, "sha256": None}
+
+
+def test_starting_weights_are_named_with_their_digest(tmp_path: Path) -> None:
+    path = tmp_path / "test_resnet.safetensors"
+    save_file(timm.create_model("test_resnet").state_dict(), path)
+    recipe = Recipe.model_validate({"name": "r", "model": {"backbone": "test_resnet", "pretrained": True}})
+    _, weights = resolve_input(recipe, tmp_path)
+    assert weights == {"path": path.as_posix(), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def test_starting_weights_of_another_backbone_are_refused_before_any_image_is_opened(tmp_path: Path) -> None:
+    save_file(timm.create_model("test_convnext").state_dict(), tmp_path / "test_resnet.safetensors")
+    recipe = Recipe.model_validate({"name": "r", "model": {"backbone": "test_resnet", "pretrained": True}})
+    with pytest.raises(InputError, match="does not hold weights of the backbone 'test_resnet'"):
+        resolve_input(recipe, tmp_path)
+
+
+def test_unknown_optimizer_is_refused_here(tmp_path: Path) -> None:
+    recipe = Recipe.model_validate({"name": "r", "optimizer": {"name": "adamww"}})
+    with pytest.raises(InputError, match="adamww"):
+        resolve_input(recipe, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -153,10 +179,10 @@ def test_pipeline_goes_from_files_to_a_filled_store_in_memory(competition: IdTar
     recipe = Recipe.model_validate({"name": "r", "model": {"backbone": "test_resnet"}, "input": {"size_px": [32, 32]}})
     values = {
         "recipe": recipe, "competition": competition, "params:competition": "대회",
-        "params:ingestion": IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1),
+        "params:ingestion": IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1), "params:weights_dir": tmp_path,
     }  # fmt: skip
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in values.items()})
-    for name in ("listing", "input_spec"):
+    for name in ("listing", "input_spec", "starting_weights"):
         catalog[name] = MemoryDataset()
     results = SequentialRunner().run(create_pipeline(), catalog)
     check_images(results["images"].load())

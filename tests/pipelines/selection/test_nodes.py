@@ -13,10 +13,10 @@ RECIPES: dict[str, dict[str, Any]] = {
         "epochs": 5,
         "optimizer": {"name": "sgd", "lr": 0.1},
         "label_shift": {"age": {"at_least": 58, "counts_as": 60}},
-        "test_time_flips": ["none", "horizontal"],
+        "test_time_views": ["none", "horizontal"],
     },
     "빠름": {"based_on": "기준", "epochs": 1, "optimizer": {"lr": 0.5}},
-    "빠름 맨": {"based_on": "빠름", "optimizer": {"weight_decay": 0.0}, "label_shift": {}, "test_time_flips": ["both"]},
+    "빠름 맨": {"based_on": "빠름", "optimizer": {"weight_decay": 0.0}, "label_shift": {}, "test_time_views": ["turn_180"]},
 }
 
 
@@ -33,7 +33,7 @@ def test_leaves_come_from_the_nearest_recipe_that_states_them() -> None:
 
 
 def test_lists_are_replaced_whole() -> None:
-    assert select_recipe("빠름 맨", RECIPES).test_time_flips == ("both",)
+    assert select_recipe("빠름 맨", RECIPES).test_time_views == ("turn_180",)
 
 
 def test_label_shift_is_replaced_whole_so_that_it_can_be_switched_off() -> None:

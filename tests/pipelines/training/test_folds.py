@@ -11,22 +11,26 @@ import torch
 
 from podium.errors import InputError
 from podium.pipelines.training import folds
-from podium.pipelines.training.config import TrainingConfig
-from podium.pipelines.training.folds import choose_hardware, fit_and_describe
-from podium.probabilities import to_matrix
+from podium.pipelines.training.folds import MemberTables, fit_and_describe, join_and_describe, number_values
+from podium.probabilities import make_table, to_matrix
 from podium.vision import fitting_store
-from podium.vision.backbones import InputSpec
-from podium.vision.fit import FittedFold, Hardware
+from podium.vision.fit import FittedFold, Hardware, MemberPlan
+from podium.vision.input_spec import InputSpec
 from podium.vision.recipe import Recipe
 
-MEMBER = {"name": "기준-0a", "recipe": "기준", "split_digest": "s1", "content_digest": "c1", "folds": [0, 1]}
+MEMBER = {
+    "name": "기준-0a", "recipe": "기준", "recipe_digest": "r1", "attribute": None, "sources": [], "split_digest": "s1",
+    "content_digest": "c1", "folds": [0, 1],
+}  # fmt: skip
+CLASSES = pd.DataFrame({"label": [0, 1, 2, 3], "크기": ["작음", "작음", "큼", "큼"], "색": ["흑", "백", "흑", "백"]})
+ATTRIBUTES = {"크기": {"values": ["작음", "큼"]}, "색": {"values": ["백", "흑"]}}
 TRAIN = pd.DataFrame(
     {
         "image_id": ["가", "나", "다", "라"],
         "sha256": ["a", "b", "c", "d"],
         "fold": [0, 1, 0, 1],
         "label": [0, 1, 2, 0],
-        "training_label": [5, 6, 7, 8],
+        "training_label": [1, 2, 3, 0],
         "n_variants": [1, 2, 3, 4],
     }
 )
@@ -39,8 +43,7 @@ class Store:
     def __init__(self, folder: Path):
         self.folder = folder
 
-    size_px = (8, 8)
-    resize = "stretch"
+    preparation = "8x8-stretch-bicubic"
 
     def rows_of(self, sha256: Any) -> np.ndarray:
         return np.array([ord(letter) for letter in sha256], dtype=np.int64)
@@ -51,10 +54,10 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Put a fold that is trained at once in place of training; holds what it was given."""
     given: dict[str, Any] = {}
 
-    def fit(recipe: Any, spec: Any, policy: Any, store: Any, data: Any, *rest: Any) -> FittedFold:
-        given.update(store=store, data=data, rest=rest)
-        rest[-1]({"epoch": 0, "val_loss": 0.5})
-        oof = np.array([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25]], dtype=np.float32)
+    def fit(plan: Any, data: Any, fold: int, hardware: Any, folder: Any, on_epoch: Any, teachers: Any) -> FittedFold:
+        given.update(store=data.store, data=data, teachers=teachers)
+        on_epoch({"epoch": 0, "val_loss": 0.5})
+        oof = np.array([[0.75, 0.25, 0, 0], [0.25, 0.75, 0, 0]], dtype=np.float32)[:, : data.n_classes]
         history = pd.DataFrame({"epoch": [0], "val_loss": [0.5]})
         return FittedFold({"w": torch.ones(2)}, history, oof, oof[::-1])
 
@@ -64,12 +67,15 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return given
 
 
-def train_fold(fold: int, width_px: int = 8) -> dict[str, Any]:
+def make_tables(**changes: Any) -> MemberTables:
+    return MemberTables(TRAIN, TEST, 4, number_values(CLASSES, ATTRIBUTES), {**MEMBER, **changes})
+
+
+def train_fold(fold: int, width_px: int = 8, **recipe: Any) -> dict[str, Any]:
     spec = InputSpec(8, width_px, "stretch", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
-    hardware = Hardware("cpu", "32-true", 0, False)
-    return fit_and_describe(
-        Recipe(name="기준"), spec, [], "저장소", TRAIN, TEST, 3, MEMBER, fold, hardware, Path("checkpoints")
-    )
+    plan = MemberPlan(Recipe.model_validate({"name": "기준", **recipe}), spec, [], None)
+    tables = make_tables(attribute=recipe.get("attribute"))
+    return fit_and_describe(plan, "저장소", tables, fold, Hardware("cpu", "32-true", 0), Path("checkpoints"), [])
 
 
 def test_held_out_fold_is_scored_on_true_labels_and_the_others_are_trained_on_shifted_ones(
@@ -79,12 +85,12 @@ def test_held_out_fold_is_scored_on_true_labels_and_the_others_are_trained_on_sh
     data = given["data"]
     assert given["store"].folder == Path("저장소")
     assert data.train_rows.tolist() == [ord("a"), ord("c")]
-    assert data.training_labels.tolist() == [5, 7]
+    assert data.training_labels.tolist() == [1, 3]
     assert data.n_variants.tolist() == [1, 3]
     assert data.validation_rows.tolist() == [ord("b"), ord("d")]
     assert data.validation_labels.tolist() == [1, 0]
     assert data.test_rows.tolist() == [ord("y"), ord("z")]
-    assert data.n_classes == 3
+    assert data.n_classes == 4
 
 
 def test_probabilities_stand_beside_the_images_that_they_are_of(given: dict[str, Any]) -> None:
@@ -93,14 +99,14 @@ def test_probabilities_stand_beside_the_images_that_they_are_of(given: dict[str,
     assert results["test_probabilities"]["image_id"].tolist() == ["시험1", "시험2"]
     for name in ("oof", "test_probabilities", "history"):
         assert set(results[name]["fold"]) == {1}
-    assert to_matrix(results["oof"])[0].tolist() == [0.5, 0.25, 0.25]
-    assert to_matrix(results["test_probabilities"])[0].tolist() == [0.25, 0.5, 0.25]
+    assert to_matrix(results["oof"])[0].tolist() == [0.75, 0.25, 0, 0]
+    assert to_matrix(results["test_probabilities"])[0].tolist() == [0.25, 0.75, 0, 0]
     assert list(results["history"]) == ["fold", "epoch", "val_loss"]
 
 
 def test_every_table_says_whose_it_is(given: dict[str, Any], tmp_path: Path) -> None:
     results = train_fold(0)
-    wanted = {"name": "기준-0a", "recipe": "기준", "split_digest": "s1", "content_digest": "c1"}
+    wanted = {key: MEMBER[key] for key in MEMBER if key not in ("folds", "sources")}
     for name in ("oof", "test_probabilities", "history"):
         results[name].to_parquet(tmp_path / name)
         assert pd.read_parquet(tmp_path / name).attrs == wanted
@@ -120,44 +126,51 @@ def test_epochs_are_tracked_under_their_fold(given: dict[str, Any]) -> None:
     assert given["logged"] == (1, {"epoch": 0, "val_loss": 0.5})
 
 
-@pytest.mark.parametrize(
-    ("has_gpu", "has_bf16", "device", "precision", "expected"),
-    [
-        (False, False, "auto", "auto", ("cpu", "32-true")),
-        (False, True, "auto", "auto", ("cpu", "32-true")),
-        (False, False, "auto", "bf16", ("cpu", "bf16-mixed")),
-        (True, True, "auto", "auto", ("gpu", "bf16-mixed")),
-        (True, False, "auto", "auto", ("gpu", "32-true")),
-        (True, True, "cpu", "auto", ("cpu", "32-true")),
-        (True, True, "gpu", "32", ("gpu", "32-true")),
-        (True, False, "gpu", "bf16", ("gpu", "bf16-mixed")),
-    ],
-)
-def test_auto_takes_what_the_machine_has(
-    monkeypatch: pytest.MonkeyPatch, has_gpu: bool, has_bf16: bool, device: Any, precision: Any,
-    expected: tuple[str, str],
-) -> None:  # fmt: skip
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bf16)
-    training = TrainingConfig(checkpoint_dir="x", device=device, precision=precision, num_workers=3, progress=False)
-    hardware = choose_hardware(training)
-    assert (hardware.accelerator, hardware.precision) == expected
-    assert (hardware.num_workers, hardware.progress) == (3, False)
-
-
 def test_store_of_another_size_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="made for another recipe") as error:
         train_fold(0, width_px=12)
     (case,) = error.value.cases
-    assert case.startswith(
-        "input: the recipe wants 8x12 px (stretch), the store holds 8x8 (stretch); kedro run --pipeline"
-    )
+    assert case.startswith("input: the recipe wants 8x12")
     assert "data" not in given
 
 
-def test_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputError, match="cannot train as asked") as error:
-        choose_hardware(TrainingConfig(checkpoint_dir="x", device="gpu"))
-    (case,) = error.value.cases
-    assert case.startswith("training.device: 'gpu', but torch sees none; set 'auto' or 'cpu'")
+def test_recipe_of_one_attribute_trains_on_its_values_and_speaks_of_all_classes(given: dict[str, Any]) -> None:
+    results = train_fold(1, attribute="색")
+    data = given["data"]
+    assert data.n_classes == 2
+    assert data.training_labels.tolist() == [0, 0], "classes 1 and 3 are 백, the first value"
+    assert data.validation_labels.tolist() == [0, 1]
+    assert to_matrix(results["oof"])[0].tolist() == [0.125, 0.375, 0.125, 0.375], "each value's share, dealt evenly"
+    assert results["oof"].attrs["attribute"] == "색"
+    assert results["weights"]["header"]["n_classes"] == 2
+
+
+def test_head_an_attribute_is_told_the_values_of_every_class(given: dict[str, Any]) -> None:
+    header = train_fold(0, head={"name": "per_attribute"})["weights"]["header"]
+    assert given["data"].class_values.tolist() == [[0, 1], [0, 0], [1, 1], [1, 0]]
+    assert header["class_values"] == [[0, 1], [0, 0], [1, 1], [1, 0]]
+    train_fold(0)
+    assert given["data"].class_values is None
+
+
+class Source:
+    """A finished fold of a model that knows one attribute."""
+
+    def __init__(self, probabilities: list[list[float]]):
+        self._probabilities = np.array(probabilities, dtype=np.float32)
+
+    def load_table(self, name: str) -> pd.DataFrame:
+        return make_table(pd.Series(["나", "라"] if name == "oof" else ["시험1", "시험2"]), 1, self._probabilities)
+
+
+def test_joined_probabilities_are_products_and_are_scored_on_true_labels() -> None:
+    size, colour = [[0.45, 0.45, 0.05, 0.05]] * 2, [[0.1, 0.4, 0.1, 0.4]] * 2
+    results = join_and_describe(Recipe(name="합"), make_tables(), 1, [Source(size), Source(colour)])  # type: ignore[list-item]
+    joined = to_matrix(results["oof"])
+    assert joined[0] == pytest.approx([0.9 * 0.2, 0.9 * 0.8, 0.1 * 0.2, 0.1 * 0.8], abs=1e-6)
+    assert results["oof"]["image_id"].tolist() == ["나", "라"]
+    assert results["test_probabilities"]["image_id"].tolist() == ["시험1", "시험2"]
+    history = results["history"].iloc[0]
+    assert history["val_accuracy"] == 0.5
+    assert history["val_loss"] == pytest.approx(-(np.log(0.72) + np.log(0.18)) / 2, abs=1e-5)
+    assert results["weights"]["tensors"] == {}

@@ -1,7 +1,6 @@
 """A member's name says what would have to be the same for its weights to be the same."""
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,37 +15,84 @@ RECIPE: dict[str, Any] = {
     "based_on": None,
     "seed": 1,
     "model": {"backbone": "resnet10t", "pretrained": False, "drop_rate": 0.0, "drop_path_rate": 0.0},
-    "input": {"size_px": [64, 64], "resize": "stretch"},
+    "join": [],
+    "attribute": None,
+    "head": {"name": "linear", "norm": True, "n_hidden": 512, "start": "zero", "margin": 0.3, "scale": 30.0},
+    "input": {
+        "size_px": [64, 64],
+        "resize": "stretch",
+        "center_crop_px": None,
+        "interpolation": None,
+        "progressive": {"epochs": 0, "start_share": 0.5},
+    },
     "label_shift": {"age": {"at_least": 58.0, "counts_as": 60.0}},
     "policy": "light",
     "variants": {"n_per_image": 1, "min_per_class": 0},
     "sampler": "none",
-    "loss": {"name": "cross_entropy", "label_smoothing": 0.0, "gamma": 2.0},
-    "optimizer": {"name": "adamw", "lr": 0.001, "weight_decay": 0.05},
-    "schedule": {"name": "cosine", "warmup_epochs": 1.0, "final_lr_share": 0.01},
+    "loss": {
+        "name": "cross_entropy",
+        "terms": {},
+        "label_smoothing": 0.0,
+        "gamma": 2.0,
+        "gamma_positive": 1.0,
+        "gamma_negative": 4.0,
+        "class_weights": "none",
+        "effective_number_beta": 0.999,
+    },
+    "optimizer": {
+        "name": "adamw",
+        "lr": 0.001,
+        "weight_decay": 0.05,
+        "layer_decay": 1.0,
+        "clip_norm": None,
+        "accumulate": 1,
+        "options": {},
+    },
+    "schedule": {
+        "name": "cosine",
+        "warmup_epochs": 1.0,
+        "final_lr_share": 0.01,
+        "factor": 0.5,
+        "step_epochs": 10,
+        "milestones": [30, 60, 90],
+        "cycle_epochs": 10.0,
+        "cycle_growth": 1.0,
+        "cycle_decay": 1.0,
+        "rise_share": 0.3,
+        "patience_epochs": 3,
+    },
+    "freezing": {"name": "none", "n_stages": 2, "thaw_epoch": 1, "norm_statistics": False},
     "mixing": {"mixup_alpha": 0.0, "cutmix_alpha": 0.0, "batch_share": 1.0},
+    "averaging": {"name": "none", "decay": 0.998, "start_epoch": 0},
+    "distillation": {"teachers": [], "share": 0.5, "temperature": 2.0},
     "epochs": 10,
     "batch_size": 32,
     "criterion": "macro_f1",
     "early_stopping_epochs": None,
-    "test_time_flips": ["none"],
+    "test_time_views": ["none"],
 }
 OTHER = {
     "model.backbone": "resnet14t", "model.pretrained": True, "input.resize": "pad", "input.size_px": [64, 32],
-    "sampler": "weighted", "loss.name": "focal", "optimizer.name": "sgd", "schedule.name": "constant",
-    "criterion": "loss", "early_stopping_epochs": 3, "test_time_flips": ["none", "both"], "policy": "noisy",
+    "sampler": "weighted", "loss.name": "focal", "optimizer.name": "sgd", "schedule.name": "none",
+    "criterion": "loss", "early_stopping_epochs": 3, "test_time_views": ["none", "turn_180"], "policy": "noisy",
     "loss.label_smoothing": 0.1, "model.drop_rate": 0.1, "model.drop_path_rate": 0.1, "mixing.batch_share": 0.5,
-    "schedule.final_lr_share": 0.1,
+    "schedule.final_lr_share": 0.1, "join": ["a"], "attribute": "age", "head.name": "deep", "head.norm": False,
+    "head.start": "small", "input.center_crop_px": [32, 32], "input.interpolation": "nearest",
+    "input.progressive.start_share": 0.25, "loss.class_weights": "inverse_frequency",
+    "loss.effective_number_beta": 0.99, "optimizer.layer_decay": 0.9, "optimizer.clip_norm": 1.0,
+    "optimizer.options": {"eps": 1e-7}, "schedule.factor": 0.1, "schedule.milestones": [1], "schedule.cycle_decay": 0.5,
+    "schedule.rise_share": 0.5, "freezing.name": "backbone", "freezing.norm_statistics": True, "averaging.name": "ema",
+    "averaging.decay": 0.9, "distillation.teachers": ["a"], "distillation.share": 0.25,
 }  # fmt: skip
 
 
 def list_leaves(values: Any, prefix: str = "") -> list[str]:
-    if not isinstance(values, dict):
+    if not isinstance(values, dict) or not values:
         return [prefix]
     return [leaf for key in values for leaf in list_leaves(values[key], f"{prefix}.{key}".strip("."))]
 
 
-LEAVES = [leaf for leaf in list_leaves(RECIPE) if leaf not in ("name", "based_on")]
+LEAVES = [leaf for leaf in list_leaves(RECIPE) if leaf not in ("name", "based_on", "loss.terms")]
 
 
 def change_recipe(leaf: str) -> Recipe:
@@ -77,6 +123,7 @@ def make_inputs() -> dict[str, Any]:
         "targets": pd.DataFrame({"image_id": ["가", "나"], "label": [0, 1], "training_label": [0, 1]}),
         "variants": pd.DataFrame({"image_id": ["가", "나"], "n_variants": [1, 2]}),
         "n_classes": 2,
+        "made_of": {"starting_weights": None, "sources": []},
     }
 
 
@@ -96,6 +143,14 @@ def test_any_changed_leaf_of_the_recipe_makes_a_new_member(leaf: str) -> None:
     assert name_member(recipe=change_recipe(leaf)) != BEFORE
 
 
+def test_other_terms_of_a_loss_make_a_new_member() -> None:
+    names = {
+        name_member(recipe=Recipe.model_validate({**RECIPE, "loss": {"name": "weighted_sum", "terms": terms}}))
+        for terms in ({"focal": 0.6}, {"focal": 0.6, "soft_macro_f1": 0.4}, {"focal": 0.5, "soft_macro_f1": 0.4})
+    }
+    assert len(names) == 3
+
+
 def test_order_of_keys_and_spelling_of_numbers_make_no_new_member() -> None:
     turned = {key: dict(reversed(value.items())) if isinstance(value, dict) else value
               for key, value in reversed(RECIPE.items())}  # fmt: skip
@@ -106,7 +161,7 @@ def test_order_of_keys_and_spelling_of_numbers_make_no_new_member() -> None:
 
 
 def test_default_that_is_written_out_makes_no_new_member() -> None:
-    silent = {key: RECIPE[key] for key in ("name", "seed", "input", "label_shift")}
+    silent = {key: RECIPE[key] for key in ("name", "seed", "label_shift")} | {"input": {"size_px": [64, 64]}}
     assert name_member(recipe=Recipe.model_validate(silent)) == BEFORE
 
 
@@ -179,18 +234,9 @@ def test_another_number_of_classes_makes_a_new_member() -> None:
     assert name_member(n_classes=3) != BEFORE
 
 
-def start_from(path: Path) -> str:
-    return name_member(recipe=Recipe.model_validate({**RECIPE, "model": {**RECIPE["model"], "pretrained": path}}))
-
-
-def test_other_content_of_starting_weights_makes_a_new_member_and_the_same_content_none(tmp_path: Path) -> None:
-    path = tmp_path / "가중치.safetensors"
-    path.write_bytes(b"one")
-    first = start_from(path)
-    path.write_bytes(b"two")
-    assert start_from(path) != first
-    path.write_bytes(b"one")
-    assert start_from(path) == first
+@pytest.mark.parametrize("made_of", [{"starting_weights": "ab"}, {"sources": ["스승-1b"]}])
+def test_other_starting_weights_or_teachers_make_a_new_member(made_of: dict[str, Any]) -> None:
+    assert name_member(made_of={**make_inputs()["made_of"], **made_of}) != BEFORE
 
 
 @pytest.mark.parametrize("leaf", LEAVES)

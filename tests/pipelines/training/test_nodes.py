@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from podium.datasets.finished_folds import FinishedFold
 from podium.errors import InputError
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training import folds as one_fold
@@ -31,7 +32,9 @@ FOLDS = pd.DataFrame({"image_id": ["가", "나", "다", "라"], "fold": [0, 1, 0
 TARGETS = pd.DataFrame({"image_id": ["나", "가", "라", "다"], "label": [1, 0, 1, 0], "training_label": [1, 0, 1, 1]})
 VARIANTS = pd.DataFrame({"image_id": ["다", "가", "라", "나"], "n_variants": [3, 1, 4, 2]})
 SPEC = {"height_px": 8, "width_px": 8, "resize": "stretch", "mean": [0.5] * 3, "std": [0.2] * 3}
-MEMBER = {"name": "기준-0a", "folds": [0, 1]}
+MEMBER = {"name": "기준-0a", "folds": [0, 1], "sources": []}
+WEIGHTS = {"path": None, "sha256": None}
+ATTRIBUTES: dict[str, Any] = {}
 
 
 CLASSES = pd.DataFrame({"label": [0, 1]})
@@ -39,7 +42,9 @@ CLASSES = pd.DataFrame({"label": [0, 1]})
 
 def identify(images: pd.DataFrame = IMAGES, classes: pd.DataFrame = CLASSES, **splitting: Any) -> dict[str, Any]:
     config = SplittingConfig(**{"n_folds": 2, **splitting})
-    return identify_member(Recipe(name="기준"), [], SPEC, images, FOLDS, TARGETS, VARIANTS, classes, config)
+    return identify_member(
+        Recipe(name="기준"), [], SPEC, images, FOLDS, TARGETS, VARIANTS, classes, WEIGHTS, [], config
+    )
 
 
 @pytest.mark.parametrize(("scheme", "held_out"), [("k_fold", [0, 1]), ("hold_out", [0])])
@@ -75,7 +80,7 @@ def test_near_copies_are_those_of_the_split() -> None:
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Put a fold that is trained at once in place of training; holds what each call was given."""
     calls: list[dict[str, Any]] = []
-    names = ["recipe", "spec", "policy", "store", "train", "test", "n_classes", "member", "fold", "hardware", "folder"]
+    names = ["plan", "store", "tables", "fold", "hardware", "folder", "sources"]
 
     def fit(*arguments: Any) -> dict[str, Any]:
         calls.append(dict(zip(names, arguments, strict=True)))
@@ -86,12 +91,17 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return calls
 
 
-def train(tmp_path: Path, finished: dict[str, pd.DataFrame] | None = None) -> Any:
+def train(tmp_path: Path, finished: dict[str, Any] | None = None, **member: Any) -> Any:
     training = TrainingConfig(checkpoint_dir=tmp_path / "모델", device="cpu", num_workers=0)
+    recipe = Recipe.model_validate({"name": "기준", "join": ("a",) if member.pop("join", False) else ()})
     return train_folds(
-        MEMBER, Recipe(name="기준"), [], SPEC, IMAGES, CLASSES, {"folder": "저장소"}, FOLDS, TARGETS, VARIANTS,
-        finished or {}, training,
+        {**MEMBER, **member}, recipe, [], SPEC, WEIGHTS, IMAGES, CLASSES, ATTRIBUTES, {"folder": "저장소"}, FOLDS,
+        TARGETS, VARIANTS, finished or {}, training,
     )  # fmt: skip
+
+
+def finish(history: pd.DataFrame) -> FinishedFold:
+    return FinishedFold(history, Path("표"), Path("가중치"))
 
 
 def test_each_fold_is_handed_out_as_soon_as_it_ends(calls: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -116,14 +126,14 @@ def test_checkpoints_are_kept_until_the_fold_is_saved(calls: list[dict[str, Any]
 
 def test_tables_in_any_order_are_joined_by_image(calls: list[dict[str, Any]], tmp_path: Path) -> None:
     list(train(tmp_path))
-    joined = calls[0]["train"].set_index("image_id")
+    joined = calls[0]["tables"].train.set_index("image_id")
     assert joined.index.tolist() == ["가", "나", "다", "라"]
     assert joined["sha256"].tolist() == list("abcd")
     assert joined["fold"].tolist() == [0, 1, 0, 1]
     assert joined["training_label"].tolist() == [0, 1, 1, 1]
     assert joined["n_variants"].tolist() == [1, 2, 3, 4]
-    assert calls[0]["test"]["image_id"].tolist() == ["시험"]
-    assert calls[0]["n_classes"] == 2
+    assert calls[0]["tables"].test["image_id"].tolist() == ["시험"]
+    assert calls[0]["tables"].n_classes == 2
     assert calls[0]["store"] == "저장소"
 
 
@@ -133,7 +143,7 @@ def test_finished_fold_is_not_trained_again_but_its_curves_are_told(
     logged = []
     monkeypatch.setattr(nodes, "log_epoch", lambda fold, row: logged.append((fold, row["epoch"])))
     history = pd.DataFrame({"fold": [0, 0], "epoch": [0, 1], "val_loss": [1.0, 0.5]})
-    results = list(train(tmp_path, {"기준-0a/fold_0": history}))
+    results = list(train(tmp_path, {"기준-0a/fold_0": finish(history)}))
     assert results[0] == {name: {} for name in OUTPUTS}
     assert [call["fold"] for call in calls] == [1]
     assert logged == [(0, 0), (0, 1)]
@@ -145,7 +155,7 @@ def test_finished_fold_leaves_no_checkpoints_of_a_run_killed_after_its_last_save
     checkpoints = tmp_path / "모델" / "기준-0a" / "fold_0" / "checkpoints"
     checkpoints.mkdir(parents=True)
     (checkpoints / "last.ckpt").write_bytes(b"x")
-    next(train(tmp_path, {"기준-0a/fold_0": pd.DataFrame()}))
+    next(train(tmp_path, {"기준-0a/fold_0": finish(pd.DataFrame())}))
     assert not checkpoints.exists()
     assert calls == []
 
@@ -157,7 +167,7 @@ def test_finished_fold_of_another_member_does_not_count(calls: list[dict[str, An
 
 def test_failing_fold_leaves_its_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any) -> None:
-        arguments[-1].mkdir(parents=True)
+        arguments[5].mkdir(parents=True)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(one_fold, "fit_and_describe", fail)
@@ -168,3 +178,26 @@ def test_failing_fold_leaves_its_checkpoints(tmp_path: Path, monkeypatch: pytest
 
 def test_every_fold_has_the_four_files_that_make_it_finished() -> None:
     assert set(OUTPUTS) == {"weights", "oof", "test_probabilities", "history"}
+
+
+def test_fold_learns_from_the_same_fold_of_its_sources(calls: list[dict[str, Any]], tmp_path: Path) -> None:
+    finished = {f"스승-1b/fold_{fold}": finish(pd.DataFrame({"fold": [fold]})) for fold in (0, 1)}
+    list(train(tmp_path, finished, sources=["스승-1b"]))
+    assert [call["sources"][0].history["fold"].item() for call in calls] == [0, 1]
+
+
+def test_recipe_that_joins_others_trains_nothing(
+    calls: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined = []
+
+    def join(recipe: Any, tables: Any, fold: int, sources: Any) -> dict[str, Any]:
+        joined.append((fold, len(sources)))
+        return {name: name for name in OUTPUTS}
+
+    monkeypatch.setattr(one_fold, "join_and_describe", join)
+    finished = {f"{name}/fold_{fold}": finish(pd.DataFrame()) for fold in (0, 1) for name in ("a-1", "b-2")}
+    results = list(train(tmp_path, finished, sources=["a-1", "b-2"], join=True))
+    assert joined == [(0, 2), (1, 2)]
+    assert calls == []
+    assert results[1]["oof"] == {"기준-0a/fold_1": "oof"}

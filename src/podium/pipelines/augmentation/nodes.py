@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from podium.plots import draw_grid
 from podium.vision import augmentation
-from podium.vision.backbones import InputSpec
 from podium.vision.fitting_store import open_store
+from podium.vision.input_spec import InputSpec
 from podium.vision.recipe import Recipe
 from podium.vision.samplers import count_variants
 from podium.vision.seeds import derive_seed
@@ -73,7 +73,7 @@ def draw_contact_sheet(
     train = images[images["subset"] == "train"].sort_values("image_id")
     rng = np.random.default_rng(derive_seed(recipe.seed, 3))
     chosen = train.iloc[np.sort(rng.choice(len(train), size=min(N_SHEET_IMAGES, len(train)), replace=False))]
-    store = open_store(Path(image_store["folder"]), InputSpec(**input_spec))
+    store = open_store(Path(image_store["folder"]), InputSpec.from_dict(input_spec))
     pixels = np.asarray(store.pixels[store.rows_of(chosen["sha256"])])
     compose = augmentation.build_policy(policy)
     variants = [

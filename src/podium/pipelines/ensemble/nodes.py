@@ -57,6 +57,10 @@ def weigh_members(
             misfits.append(f"{member}: not finished, {', '.join(missing)} missing")
             continue
         predictions = pd.concat([oof[name]() for name in partitions])
+        attribute = predictions.attrs.get("attribute")
+        if attribute is not None:
+            misfits.append(f"{member}: knows the attribute '{attribute}' alone; a recipe that joins it takes part")
+            continue
         other = [
             f"{key} {predictions.attrs.get(key)}, not {value}"
             for key, value in present.items()

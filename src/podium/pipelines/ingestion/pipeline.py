@@ -6,8 +6,17 @@ from podium.pipelines.ingestion.nodes import ingest_images, list_images, resolve
 
 
 def create_input_pipeline() -> Pipeline:
-    """Recipe → what its backbone wants to be shown."""
-    return Pipeline([Node(resolve_input, "recipe", "input_spec", name="resolve_input")])
+    """Recipe → what its backbone wants to be shown, and the weights that it starts from."""
+    return Pipeline(
+        [
+            Node(
+                resolve_input,
+                ["recipe", "params:weights_dir"],
+                ["input_spec", "starting_weights"],
+                name="resolve_input",
+            )
+        ]
+    )
 
 
 def create_pipeline() -> Pipeline:

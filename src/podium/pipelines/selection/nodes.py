@@ -8,6 +8,9 @@ from podium.competitions.config import Competition
 from podium.errors import InputError, suggest
 from podium.vision.recipe import Recipe
 
+WHOLE_MAPPINGS = ("label_shift", "terms", "options")
+"""Leaves that are mappings themselves, replaced whole: an empty one has to mean none, and a loss's terms are its own."""
+
 
 def select_competition(competition: str, competitions: dict[str, Any]) -> Competition:
     """Return the competition of that name."""
@@ -53,12 +56,9 @@ def merge_recipe(name: str, recipes: dict[str, dict[str, Any]]) -> dict[str, Any
 
 
 def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Lay ``changes`` over ``base``; mappings are merged, everything else is replaced.
-
-    ``label_shift`` is replaced whole: an empty one has to mean that nothing is shifted.
-    """
+    """Lay ``changes`` over ``base``; mappings are merged, everything else is replaced."""
     merged = dict(base)
     for key, value in changes.items():
         both = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = _merge(base[key], value) if both and key != "label_shift" else value
+        merged[key] = _merge(base[key], value) if both and key not in WHOLE_MAPPINGS else value
     return merged

@@ -1,70 +1,74 @@
-"""One fold: from tables to arrays, through the training loop, and back to tables."""
+"""One fold: from tables to arrays, through the training loop or a join, and back to tables."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-import torch
 
-from podium.errors import InputError
-from podium.pipelines.training.config import TrainingConfig
-from podium.probabilities import make_table
+from podium.datasets.finished_folds import FinishedFold
+from podium.probabilities import make_table, to_matrix
 from podium.tracking import log_epoch
-from podium.vision.augmentation import Step
-from podium.vision.backbones import InputSpec
-from podium.vision.fit import FoldData, Hardware, fit_fold
+from podium.vision import metrics
+from podium.vision.attributes import join_attributes, spread_over_classes
+from podium.vision.distillation import Teacher
+from podium.vision.fit import FoldData, Hardware, MemberPlan, fit_fold
 from podium.vision.fitting_store import open_store
+from podium.vision.network import load_network
+from podium.vision.predict import Probabilities
 from podium.vision.recipe import Recipe
 
+Labels = npt.NDArray[np.int64]
+ATTRIBUTES_OF_TABLES = ("name", "recipe", "recipe_digest", "attribute", "split_digest", "content_digest")
 
-def choose_hardware(training: TrainingConfig) -> Hardware:
-    """Resolve ``auto`` on this machine.
 
-    Raises:
-        InputError: A GPU is asked for and there is none.
+@dataclass(frozen=True)
+class MemberTables:
+    """What the folds of a member are made from.
+
+    Attributes:
+        train: image_id, sha256, fold, label, training_label, n_variants; sorted by image_id.
+        test: image_id and sha256; sorted by image_id.
+        n_classes: Number of classes.
+        class_values: By attribute, the number of the value that each class has, int64 (n_classes,).
+        member: name, recipe, recipe_digest, attribute, split_digest, content_digest.
     """
-    has_gpu = torch.cuda.is_available()
-    if training.device == "gpu" and not has_gpu:
-        raise InputError(
-            "This machine cannot train as asked:",
-            ["training.device: 'gpu', but torch sees none; set 'auto' or 'cpu', or check the driver with nvidia-smi"],
-        )
-    accelerator = "gpu" if training.device == "gpu" or (training.device == "auto" and has_gpu) else "cpu"
-    has_bf16 = accelerator == "gpu" and torch.cuda.is_bf16_supported(including_emulation=False)
-    is_bf16 = training.precision == "bf16" or (training.precision == "auto" and has_bf16)
-    return Hardware(
-        accelerator=accelerator,  # type: ignore[arg-type]
-        precision="bf16-mixed" if is_bf16 else "32-true",
-        num_workers=training.count_workers(),
-        progress=training.progress,
-    )
+
+    train: pd.DataFrame
+    test: pd.DataFrame
+    n_classes: int
+    class_values: dict[str, Labels]
+    member: dict[str, Any]
 
 
-def fit_and_describe(  # noqa: PLR0913
-    recipe: Recipe,
-    spec: InputSpec,
-    policy: list[Step],
+def number_values(classes: pd.DataFrame, attributes: dict[str, dict[str, Any]]) -> dict[str, Labels]:
+    """Number the value of each attribute that each class has, in the order of the attribute's values."""
+    numbers = {name: {value: n for n, value in enumerate(spec["values"])} for name, spec in attributes.items()}
+    ordered = classes.sort_values("label")
+    return {name: ordered[name].map(number).to_numpy(np.int64) for name, number in numbers.items()}
+
+
+def fit_and_describe(
+    plan: MemberPlan,
     store_folder: str,
-    train: pd.DataFrame,
-    test: pd.DataFrame,
-    n_classes: int,
-    member: dict[str, Any],
+    tables: MemberTables,
     fold: int,
     hardware: Hardware,
     checkpoint_dir: Path,
+    sources: Sequence[FinishedFold],
 ) -> dict[str, Any]:
     """Train one fold and say of every result whose it is.
 
     Args:
-        recipe, spec, policy, hardware, checkpoint_dir: See :func:`podium.vision.fit.fit_fold`.
+        plan, hardware, checkpoint_dir: See :func:`podium.vision.fit.fit_fold`.
         store_folder: Of the image store.
-        train: image_id, sha256, fold, label, training_label, n_variants; sorted by image_id.
-        test: image_id and sha256; sorted by image_id.
-        n_classes: Number of classes.
-        member: name, split_digest, content_digest.
+        tables: Of the member.
         fold: The fold to hold out.
+        sources: This fold of the recipe's teachers.
 
     Returns:
         weights (tensors and a header), oof, test_probabilities and history (tables with the digests in ``attrs``).
@@ -72,26 +76,87 @@ def fit_and_describe(  # noqa: PLR0913
     Raises:
         InputError: The store holds pictures of another size, or resized in another way.
     """
-    store = open_store(Path(store_folder), spec)
+    store, train = open_store(Path(store_folder), plan.spec), tables.train
     held_out = train["fold"] == fold
+    attribute = plan.recipe.attribute
+    # The class that the network tells apart: the competition's own, or a value of one attribute.
+    target_of = np.arange(tables.n_classes) if attribute is None else tables.class_values[attribute]
+    values = list(tables.class_values.values())
+    needs_values = plan.recipe.head.name == "per_attribute"
     data = FoldData(
+        store=store,
         train_rows=store.rows_of(train.loc[~held_out, "sha256"]),
-        training_labels=train.loc[~held_out, "training_label"].to_numpy(np.int64),
+        training_labels=target_of[train.loc[~held_out, "training_label"].to_numpy(np.int64)],
         n_variants=train.loc[~held_out, "n_variants"].to_numpy(np.int64),
         validation_rows=store.rows_of(train.loc[held_out, "sha256"]),
-        validation_labels=train.loc[held_out, "label"].to_numpy(np.int64),
-        test_rows=store.rows_of(test["sha256"]),
-        n_classes=n_classes,
+        validation_labels=target_of[train.loc[held_out, "label"].to_numpy(np.int64)],
+        test_rows=store.rows_of(tables.test["sha256"]),
+        n_classes=int(target_of.max()) + 1,
+        class_values=np.stack(values, axis=1) if needs_values else None,
     )
-    fitted = fit_fold(
-        recipe, spec, policy, store, data, fold, hardware, checkpoint_dir, lambda row: log_epoch(fold, row)
+    teachers = [Teacher(*load_network(**source.load_weights())) for source in sources]
+    fitted = fit_fold(plan, data, fold, hardware, checkpoint_dir, lambda row: log_epoch(fold, row), teachers)
+    header = {
+        "member": tables.member,
+        "fold": fold,
+        "recipe": plan.recipe.model_dump(mode="json"),
+        "input_spec": plan.spec.to_dict(),
+        "n_classes": data.n_classes,
+        "class_values": None if data.class_values is None else data.class_values.tolist(),
+    }
+
+    def spread(probabilities: Probabilities) -> Probabilities:
+        return probabilities if attribute is None else spread_over_classes(probabilities, target_of)
+
+    return {
+        "weights": {"tensors": fitted.weights, "header": json.loads(json.dumps(header))},
+        **_describe(tables, fold, spread(fitted.oof), spread(fitted.test), fitted.history),
+    }
+
+
+def join_and_describe(
+    recipe: Recipe, tables: MemberTables, fold: int, sources: Sequence[FinishedFold]
+) -> dict[str, Any]:
+    """Join one fold of members that each learnt one attribute.
+
+    Returns:
+        As :func:`fit_and_describe`. There are no tensors, and the history has one row: epoch 0, the scores of the
+        joined probabilities, and nothing where only training could say something.
+    """
+    oof, test = (
+        join_attributes([to_matrix(source.load_table(name)) for source in sources])
+        for name in ("oof", "test_probabilities")
     )
-    header = {"member": member, "fold": fold, "recipe": recipe.model_dump(mode="json"), "input_spec": spec.to_dict()}
-    attrs = {key: member[key] for key in ("name", "recipe", "split_digest", "content_digest")}
-    oof = make_table(train.loc[held_out, "image_id"], fold, fitted.oof)
-    test_probabilities = make_table(test["image_id"], fold, fitted.test)
-    history = fitted.history.assign(fold=fold)[["fold", *fitted.history.columns]]
-    for table in (oof, test_probabilities, history):
-        table.attrs.update(attrs)
-    weights = {"tensors": fitted.weights, "header": json.loads(json.dumps(header))}
-    return {"weights": weights, "oof": oof, "test_probabilities": test_probabilities, "history": history}
+    labels = tables.train.loc[tables.train["fold"] == fold, "label"].to_numpy(np.int64)
+    confusion = metrics.count_confusion(labels, oof.argmax(axis=1), tables.n_classes)
+    chances = oof[np.arange(len(labels)), labels].astype(np.float64)
+    row = {
+        "epoch": 0,
+        "train_loss": np.nan,
+        "val_loss": float(-np.log(np.maximum(chances, np.finfo(np.float32).tiny)).mean()),
+        "val_macro_f1": metrics.macro_f1(confusion),
+        "val_accuracy": metrics.accuracy(confusion),
+        "lr": np.nan,
+        "images_per_s": np.nan,
+        "elapsed_s": 0.0,
+    }
+    header = {"member": tables.member, "fold": fold, "recipe": recipe.model_dump(mode="json")}
+    return {
+        "weights": {"tensors": {}, "header": json.loads(json.dumps(header))},
+        **_describe(tables, fold, oof, test, pd.DataFrame([row])),
+    }
+
+
+def _describe(
+    tables: MemberTables, fold: int, oof: Probabilities, test: Probabilities, history: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
+    """Make the tables of a fold, each with the member's digests."""
+    held_out = tables.train["fold"] == fold
+    described = {
+        "oof": make_table(tables.train.loc[held_out, "image_id"], fold, oof),
+        "test_probabilities": make_table(tables.test["image_id"], fold, test),
+        "history": history.assign(fold=fold)[["fold", *history.columns]],
+    }
+    for table in described.values():
+        table.attrs.update({key: tables.member[key] for key in ATTRIBUTES_OF_TABLES})
+    return described

@@ -1,7 +1,5 @@
 """The identity of a member: what would have to be the same for its weights to be the same."""
 
-import hashlib
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,18 +17,23 @@ def identify_member(  # noqa: PLR0913
     targets: pd.DataFrame,
     variants: pd.DataFrame,
     n_classes: int,
+    made_of: dict[str, Any],
 ) -> dict[str, Any]:
     """Name a member after its recipe and a digest of all that shapes it.
 
-    The digest covers the resolved recipe and policy, the content of starting weights, the input, the split, the labels,
-    the number of classes, and the content of every image, so a change of any of them makes a new member and never mixes
-    with an old one.
+    The digest covers the resolved recipe and policy, the content of starting weights, the members that it learns from,
+    the input, the split, the labels, the number of classes, and the content of every image, so a change of any of them
+    makes a new member and never mixes with an old one.
+
+    Args:
+        made_of: starting_weights (SHA-256 of the file, or None) and sources (names of members).
 
     Returns:
-        name (``<recipe>-<digest>``), recipe (its name), recipe_digest, split_digest, content_digest.
+        name (``<recipe>-<digest>``), recipe (its name), recipe_digest, attribute (None for a model of the whole class),
+        sources, split_digest, content_digest.
     """
     identity = {
-        "starting_weights": _digest_file(recipe.model.pretrained),
+        **made_of,
         "n_classes": n_classes,
         "recipe": digest_recipe(recipe),
         "policy": policy,
@@ -44,13 +47,11 @@ def identify_member(  # noqa: PLR0913
         "name": f"{recipe.name}-{digest_values(identity)}",
         "recipe": recipe.name,
         "recipe_digest": digest_recipe(recipe),
+        "attribute": recipe.attribute,
+        "sources": made_of["sources"],
         "split_digest": identity["split"],
         "content_digest": identity["content"],
     }
-
-
-def _digest_file(pretrained: bool | Path) -> str | None:
-    return hashlib.sha256(pretrained.read_bytes()).hexdigest() if isinstance(pretrained, Path) else None
 
 
 def digest_recipe(recipe: Recipe) -> str:

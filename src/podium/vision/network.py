@@ -1,0 +1,99 @@
+"""The trained thing itself: a backbone and a head, built from a recipe or from a file of weights."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from podium.vision.backbones import build_backbone
+from podium.vision.heads import build_head
+from podium.vision.input_spec import InputSpec
+from podium.vision.recipe import Recipe
+
+ClassValues = npt.NDArray[np.int64]
+
+
+class Network(nn.Module):
+    """Pictures to features to logits.
+
+    Args:
+        backbone: Maps float32 (batch, 3, height, width) to features (batch, n_features).
+        head: Maps features to logits (batch, n_classes).
+    """
+
+    def __init__(self, backbone: nn.Module, head: nn.Module):
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+
+    def forward(self, images: Tensor, targets: Tensor | None = None) -> Tensor:
+        """Map normalised pictures, float32 (batch, 3, height, width), to logits (batch, n_classes).
+
+        Args:
+            images: Normalised pictures.
+            targets: While training, int64 (batch,) or float (batch, n_classes): a head with a margin needs them.
+        """
+        return self.head(self.backbone(images), targets)
+
+
+class Normalize(nn.Module):
+    """Turn pixels into what the backbone wants, on the device that holds them."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, spec: InputSpec):
+        super().__init__()
+        shape = (1, 3, 1, 1)
+        self.register_buffer("mean", torch.tensor(spec.mean).view(shape) * 255, persistent=False)
+        self.register_buffer("std", torch.tensor(spec.std).view(shape) * 255, persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Map float32 (batch, 3, height, width) on the scale of 0 to 255 to the backbone's scale."""
+        return (pixels - self.mean) / self.std
+
+
+def to_float(images: Tensor) -> Tensor:
+    """Map uint8 (batch, height, width, 3) to float32 (batch, 3, height, width), channels last in memory."""
+    return images.permute(0, 3, 1, 2).float()
+
+
+def build_network(
+    recipe: Recipe,
+    spec: InputSpec,
+    n_classes: int,
+    class_values: ClassValues | None = None,
+    starting_weights: Path | None = None,
+) -> Network:
+    """Make the network of a recipe; what is new in it is drawn from torch's random state.
+
+    Args:
+        recipe: Backbone and head.
+        spec: Input of the backbone.
+        n_classes: Width of the head.
+        class_values: int64 (n_classes, n_attributes), for a head an attribute.
+        starting_weights: File of the backbone's weights; None draws them too.
+    """
+    backbone = build_backbone(recipe.model, spec.size_px, starting_weights)
+    values = None if class_values is None else torch.from_numpy(class_values.copy())
+    return Network(backbone, build_head(recipe.head, backbone.n_features, n_classes, values, recipe.model.drop_rate))
+
+
+def load_network(tensors: dict[str, Tensor], header: dict[str, Any]) -> tuple[Network, InputSpec]:
+    """Make the network that a file of weights holds, with nothing but that file.
+
+    Args:
+        tensors: By name.
+        header: recipe, input_spec, n_classes and class_values (or None).
+
+    Returns:
+        The network in evaluation mode, and its input.
+    """
+    spec = InputSpec.from_dict(header["input_spec"])
+    values = None if header["class_values"] is None else np.asarray(header["class_values"], dtype=np.int64)
+    network = build_network(Recipe.model_validate(header["recipe"]), spec, header["n_classes"], values)
+    network.load_state_dict(tensors)
+    return network.eval(), spec
