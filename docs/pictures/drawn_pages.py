@@ -12,7 +12,7 @@ FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 SHEET_PX = (800, 566)
 """Height and width to draw at: a sheet of A4."""
 
-INK, PAPER = 25, 252
+INK, PAPER = 25, 255
 SYLLABLES = ("ba", "lo", "mir", "ten", "sa", "ku", "ver", "na", "dil", "po", "ra", "fen")
 
 

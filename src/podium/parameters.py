@@ -13,6 +13,7 @@ from podium.pipelines.ingestion.config import IngestionConfig
 from podium.pipelines.selection.nodes import merge_recipe
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.config import TrainingConfig
+from podium.pipelines.tuning.config import TuningConfig
 from podium.vision.recipe import Recipe
 
 NO_FOLDER = '/\\:*?"<>|[]\0'
@@ -32,6 +33,7 @@ class Parameters(BaseModel):
     ingestion: IngestionConfig
     splitting: SplittingConfig
     training: TrainingConfig
+    tuning: TuningConfig = TuningConfig()
     weights_dir: str
 
 
@@ -115,9 +117,8 @@ def _list_source_errors(recipe: Recipe, recipes: dict[str, Any]) -> list[str]:
                 )
     if recipe.join and recipe.distillation.teachers:
         cases.append(f"recipes.{recipe.name}: a recipe with join trains nothing, so it has no distillation.teachers")
-    if recipe.attribute is not None and (recipe.join or recipe.head.name == "per_attribute"):
-        with_what = "join" if recipe.join else "head.name 'per_attribute'"
-        cases.append(f"recipes.{recipe.name}.attribute: one attribute alone has no use for {with_what}; leave one out")
+    if recipe.join and recipe.attribute is not None:
+        cases.append(f"recipes.{recipe.name}: a recipe with join gives the whole class, so it has no attribute")
     return cases
 
 

@@ -12,6 +12,7 @@ from podium.pipelines import (
     splitting,
     submission,
     training,
+    tuning,
 )
 
 
@@ -29,6 +30,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     evaluate = evaluation.create_pipeline()
     submit = submission.create_pipeline()
     train = choice + ingestion.create_pipeline() + split + vary + training.create_pipeline() + evaluate
+    tune = choice + ingestion.create_pipeline() + split + vary + tuning.create_pipeline()
     finish = ensemble.create_pipeline() + submit
     return {
         "ingestion": choice + ingestion.create_pipeline(),
@@ -39,6 +41,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "evaluation": choice + evaluate,
         "submission": submit,
         "train": train,
+        "tuning": tune,
         "ensemble": finish,
         "__default__": train + finish,
     }

@@ -147,6 +147,26 @@ def plot_curves(history: Any, title: str) -> go.Figure:
     return figure
 
 
+def draw_lr_curve(curve: Any, marks: Mapping[str, float], title: str) -> Figure:
+    """Draw the losses of a learning-rate range test, and upright lines at some learning rates.
+
+    Args:
+        curve: lr and loss; one row a step. What is not finite is left out.
+        marks: Learning rates by what is to be read beside them.
+        title: Of the figure.
+    """
+    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
+    axis = figure.subplots()
+    known = curve[np.isfinite(curve["loss"])]
+    axis.plot(known["lr"], known["loss"], color="#0072B2")
+    for colour, (name, lr) in zip(["#000000", "#D55E00", "#009E73"], marks.items(), strict=False):
+        axis.axvline(lr, color=colour, linestyle="--", linewidth=1, label=f"{name}: {lr:.1e}")
+    axis.set(xscale="log", xlabel="learning rate", ylabel="training loss")
+    axis.set_title(title, fontsize=10, family=find_fonts())
+    axis.legend(fontsize=8)
+    return figure
+
+
 def _fill_confusion(axis: Axes, confusion: npt.NDArray[np.int64], names: Sequence[str]) -> AxesImage:
     shares = _share_of_true(confusion)
     shown = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)

@@ -14,7 +14,13 @@ def describe_results(catalog: DataCatalog, outputs: set[str]) -> Iterator[str]:
     """Yield a line for each result among ``outputs``; the submission, or that there is none, comes last."""
     if "ensemble_scores" in outputs:
         yield from tabulate_scores(catalog.load("ensemble_weights"), catalog.load("ensemble_scores")).splitlines()
-    for name in ("confusion_picture", "attribute_confusion_picture", "contact_sheet", "worst_images"):
+    for name in (
+        "confusion_picture",
+        "attribute_confusion_picture",
+        "contact_sheet",
+        "worst_images",
+        "lr_curve_picture",
+    ):
         if name in outputs:
             yield f"{name.replace('_', ' ')}: {_shorten(vars(catalog[name])['_filepath'])}"
     if outputs:

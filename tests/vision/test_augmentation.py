@@ -557,6 +557,14 @@ def test_every_transform_that_the_page_recommends_exists() -> None:
     assert named <= {*list_transforms(), "OneOf", "SomeOf", "RandomOrder", "Sequential"}
 
 
+@pytest.mark.parametrize(("name", "arguments"), re.findall(r"`([A-Z]\w+): (\{[^`]*\})`", PAGE))
+def test_every_argument_that_the_page_recommends_is_accepted(name: str, arguments: str) -> None:
+    step = {name: yaml.safe_load(arguments)}
+    if name in ("SomeOf", "RandomOrder"):
+        step[name]["transforms"] = [{"HorizontalFlip": {}}, {"ToGray": {}}]
+    assert set(resolve_policy("x", [step], (128, 96))[0]) == {name}
+
+
 def test_every_ready_policy_is_on_the_page_with_its_picture() -> None:
     shown = re.findall(r"^### `(\w+)`$.*?\(\.\./pictures/policies/(\w+)\.png\)", PAGE, re.MULTILINE | re.DOTALL)
     assert shown == [(name, name) for name in POLICIES]

@@ -1,4 +1,4 @@
-"""Small networks of each family stand for all of timm's and torchvision's; the libraries' own forward is the reference."""
+"""Small networks of each family stand for all of both libraries, whose own forward pass is the reference."""
 
 import os
 import pickle
@@ -72,7 +72,7 @@ TIMM_SIZES = {
     "test_efficientnet": (64, 48),
     "densenet121": (64, 48),
     "mobilenetv3_small_050": (64, 48),  # a hidden layer after the pool
-    "swin_tiny_patch4_window7_224": (224, 224),
+    "swin_tiny_patch4_window7_224": (64, 64),
 }
 TORCHVISION_SIZES = {
     "mobilenet_v2": (64, 48),
@@ -138,7 +138,8 @@ def test_required_backbone_wants_what_its_model_card_says(name: str) -> None:
 @pytest.mark.parametrize("name", TIMM_SIZES)
 def test_features_are_what_timm_would_give_its_classifier(tmp_path: Path, name: str) -> None:
     torch.manual_seed(0)
-    whole: Any = shake(timm.create_model(name, num_classes=7))
+    options = {"img_size": TIMM_SIZES[name]} if name.startswith("swin") else {}
+    whole: Any = shake(timm.create_model(name, num_classes=7, **options))
     images = draw_images(TIMM_SIZES[name])
     backbone = build(name, TIMM_SIZES[name], save(whole.state_dict(), tmp_path / "w.safetensors")).eval()
     with torch.inference_mode():
@@ -166,14 +167,16 @@ def test_features_are_what_reaches_the_last_layer_of_torchvision(tmp_path: Path,
     torch.testing.assert_close(features, seen[0] if seen[0].ndim == 2 else seen[0].mean((2, 3)))
 
 
-@pytest.mark.parametrize("name", ["test_efficientnet", "mobilenet_v2", "mobilenet_v3_small", "googlenet", "squeezenet1_1"])
+@pytest.mark.parametrize(
+    "name", ["test_efficientnet", "mobilenet_v2", "mobilenet_v3_small", "googlenet", "squeezenet1_1"]
+)
 def test_no_dropout_is_left_to_the_backbone(name: str) -> None:
     rates = [module.p for module in build(name, (64, 64)).modules() if isinstance(module, nn.Dropout)]
     assert not any(rates)
 
 
 @pytest.mark.parametrize("n_rows", [0, 1])
-@pytest.mark.parametrize("name", ["test_resnet", "test_vit", "test_convnext", "test_efficientnet", "densenet121"])
+@pytest.mark.parametrize("name", ["test_resnet", "test_vit", "test_convnext", "test_efficientnet"])
 def test_backbone_is_the_same_with_and_without_a_file(tmp_path: Path, name: str, n_rows: int) -> None:
     size_px = get_own_input(name).size_px
     path = save(make_weights(n_rows, name), tmp_path / "w.safetensors")
@@ -184,9 +187,9 @@ def test_backbone_is_the_same_with_and_without_a_file(tmp_path: Path, name: str,
 
 @pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "test_vit"])
 def test_backbone_of_a_fixed_size_takes_a_portrait_all_the_same(name: str) -> None:
-    backbone = build(name, (256, 192)).eval()
+    backbone = build(name, (96, 64)).eval()
     with torch.inference_mode():
-        assert backbone(torch.zeros(1, 3, 256, 192)).shape == (1, backbone.n_features)
+        assert backbone(torch.zeros(1, 3, 96, 64)).shape == (1, backbone.n_features)
 
 
 def test_positions_are_resized_as_timm_does(tmp_path: Path) -> None:
@@ -200,7 +203,9 @@ def test_positions_are_resized_as_timm_does(tmp_path: Path) -> None:
 def test_positions_of_torchvision_are_resized_too(tmp_path: Path) -> None:
     whole = torchvision.models.vit_b_32(weights=None)
     positions = torch.randn(whole.encoder.pos_embedding.shape)
-    weights = {name: value.half() for name, value in (whole.state_dict() | {"encoder.pos_embedding": positions}).items()}
+    weights = {
+        name: value.half() for name, value in (whole.state_dict() | {"encoder.pos_embedding": positions}).items()
+    }
     backbone = build("vit_b_32", (64, 64), save(weights, tmp_path / "w.safetensors"))
     own = backbone.state_dict()["encoder.pos_embedding"]
     grid = positions.half().float()[:, 1:].transpose(1, 2).reshape(1, -1, 7, 7)
@@ -209,8 +214,15 @@ def test_positions_of_torchvision_are_resized_too(tmp_path: Path) -> None:
     torch.testing.assert_close(own[:, 1:], smaller, atol=2e-3, rtol=1e-2)
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-@pytest.mark.parametrize("name", ["test_resnet", "swin_tiny_patch4_window7_224", "shufflenet_v2_x0_5"])
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [
+        ("test_resnet", ".safetensors"),
+        ("test_resnet", ".pth"),
+        ("swin_tiny_patch4_window7_224", ".safetensors"),
+        ("shufflenet_v2_x0_5", ".safetensors"),
+    ],
+)
 def test_file_that_podium_wrote_gives_its_backbone(tmp_path: Path, name: str, suffix: str) -> None:
     torch.manual_seed(4)
     size_px = get_own_input(name).size_px
@@ -352,16 +364,10 @@ def test_input_is_the_backbones_own_unless_a_recipe_says_otherwise() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "size_px", "own"),
-    [("test_vit", [8, 8], "160x160"), ("test_efficientnet_gn", [8, 8], None), ("vit_b_32", [64, 96], "224x224")],
+    ("name", "size_px", "own"), [("test_vit", [8, 8], "160x160"), ("vit_b_32", [64, 96], "224x224")]
 )
-def test_size_that_a_backbone_cannot_take_is_named_with_its_own(
-    name: str, size_px: list[int], own: str | None
-) -> None:
+def test_size_that_a_backbone_cannot_take_is_named_with_its_own(name: str, size_px: list[int], own: str) -> None:
     recipe = make_recipe(model={"backbone": name}, input={"size_px": size_px})
-    if own is None:
-        resolve_input(recipe)
-        return
     with pytest.raises(InputError, match="Recipe '기준' asks for an impossible size") as error:
         resolve_input(recipe)
     (case,) = error.value.cases

@@ -243,6 +243,7 @@ def test_what_the_backbone_itself_holds_fixed_stays_fixed_after_the_thaw(tmp_pat
     learner = Learner(FreezingConfig(name="melting"), network=network)
     changed = find_changed(before, fit(learner, tmp_path, 2).states[-1])
     assert changed == set(before) - {"backbone.conv1.0.weight"}
+    assert not network.get_parameter("backbone.conv1.0.weight").requires_grad
 
 
 @pytest.mark.parametrize(("name", "starts_frozen", "stays_frozen"), [

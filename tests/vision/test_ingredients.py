@@ -34,7 +34,7 @@ BACKBONES = {
     "convnext_tiny": 32, "convnext_small": 32, "convnext_base": 32,
     "swin_tiny_patch4_window7_224": 64, "swin_small_patch4_window7_224": 64, "swin_base_patch4_window7_224": 64,
     "efficientnet_b0": 32, "efficientnet_b2": 32, "efficientnet_b5": 32, "efficientnet_b6": 32,
-    "tf_efficientnetv2_s": 32, "tf_efficientnetv2_m": 32, "tf_efficientnetv2_l": 32,
+    "tf_efficientnetv2_s": 64, "tf_efficientnetv2_m": 64, "tf_efficientnetv2_l": 64,
     "densenet121": 32, "densenet201": 32, "resnet18": 32, "resnet34": 32, "resnet50": 32, "resnext50_32x4d": 32,
     "mobilenetv2_100": 32, "mobilenet_v2": 32, "mobilenetv3_large_100": 32, "shufflenet_v2_x1_0": 32,
     "squeezenet1_1": 64, "tf_efficientnet_lite0": 32,
@@ -47,7 +47,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "loss focal with smoothing": {"loss": {"name": "focal", "label_smoothing": 0.1}},
     "loss smoothed": {"loss": {"label_smoothing": 0.1}},
     "loss 0.4 F1 + 0.6 focal": {"loss": {"name": "weighted_sum", "terms": {"soft_macro_f1": 0.4, "focal": 0.6}}},
-    **{f"class weights {name}": {"loss": {"class_weights": name}} for name in ("inverse_frequency", "effective_number")},
+    "weights by frequency": {"loss": {"class_weights": "inverse_frequency"}},
+    "weights by effective number": {"loss": {"class_weights": "effective_number"}},
     **{f"sampler {name}": {"sampler": name} for name in ("none", "weighted", "imbalanced", "oversample")},
     **{
         f"optimizer {name}": {"optimizer": {"name": name, "lr": lr}}
@@ -59,9 +60,17 @@ OTHERS: dict[str, dict[str, Any]] = {
     **{
         f"schedule {name}": {"schedule": {"name": name}}
         for name in (
-            "none", "step", "multistep", "exponential", "cosine", "cosine_restarts", "one_cycle", "cyclic", "plateau",
+            "none",
+            "step",
+            "multistep",
+            "exponential",
+            "cosine",
+            "cosine_restarts",
+            "one_cycle",
+            "cyclic",
+            "plateau",
         )
-    },  # fmt: skip
+    },
     "warm-up": {"schedule": {"name": "none", "warmup_epochs": 0.5}},
     "freezing backbone": {"freezing": {"name": "backbone"}},
     "freezing first stages": {"freezing": {"name": "first_stages", "n_stages": 2}},
@@ -73,7 +82,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "swa": {"averaging": {"name": "swa"}},
     "progressive resizing": {"input": {"progressive": {"epochs": 2, "start_share": 0.5}}},
     "views": {"test_time_views": ["none", "horizontal", "turn_90", "crop_center"]},
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +140,7 @@ def save_and_load(classifier: Classifier, recipe: Recipe, spec: InputSpec, path:
     }  # fmt: skip
     dataset = WeightsDataset(filepath=path.as_posix())
     dataset.save({"tensors": classifier.network.state_dict(), "header": header})
-    return load_network(**dataset.load())[0]
+    return load_network(**dataset.load())[0].to(memory_format=torch.channels_last)  # as it was trained
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -141,7 +150,7 @@ def test_backbone_learns_in_three_steps_everywhere_and_comes_back_from_its_file(
     spec = make_spec(BACKBONES[name])
     recipe = make_recipe(
         model={"backbone": name},
-        optimizer={"lr": 1e-3, "clip_norm": 1.0},
+        optimizer={"lr": 3e-4},
         schedule={"name": "none", "warmup_epochs": 0},
     )
     classifier, batch = make_network_of(recipe, spec), make_batch(photos, spec)
@@ -196,7 +205,8 @@ def test_ingredient_lowers_the_loss_moves_what_it_should_and_comes_back_from_its
         classifier.network.get_parameter(key).requires_grad_(False)
     if recipe.mixing.batch_share < 1:
         torch.manual_seed(0)
-    take_steps(classifier, batch, 2)  # the first step of a head that starts at zero leaves the backbone alone
+    # Heads start at zero and so do the last norms of residual branches: gradients come through on the third step.
+    take_steps(classifier, batch)
     reached = {
         key for key, value in classifier.network.named_parameters() if value.grad is not None and value.grad.any()
     }

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 
 from podium.vision.input_spec import InputSpec
-from podium.vision.network import build_network, load_network, to_float
+from podium.vision.network import adjust_to_prior, build_network, load_network, to_float
 from podium.vision.recipe import Recipe
 
 SPEC = InputSpec(32, 48, "pad", (0.5, 0.4, 0.3), (0.2, 0.25, 0.3), "bilinear", (100, 80))
@@ -45,3 +46,25 @@ def test_float_pixels_are_the_same_pixels_with_channels_second() -> None:
     assert pixels.shape == (2, 3, 4, 6)
     assert pixels[1, 2, 3, 5].item() == images[1, 3, 5, 2].item()
     assert pixels.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_probabilities_outside_training_are_divided_by_a_power_of_the_shares(power: float) -> None:
+    model = {"backbone": "test_convnext"}  # without batch norms, which would remember a pass in training
+    recipe = Recipe.model_validate({"name": "r", "model": model, "head": {"start": "library"}})
+    network, counts = build_network(recipe, SPEC, 3), np.array([80, 15, 5])
+    images = torch.randn(4, 3, 32, 48)
+    with torch.inference_mode():
+        plain = softmax(network.eval()(images).numpy(), axis=1)
+        in_training = network.train()(images)
+        adjust_to_prior(network, power, counts)
+        adjusted = softmax(network.eval()(images).numpy(), axis=1)
+        assert torch.allclose(network.train()(images), in_training, atol=1e-5), "training goes on as it was"
+    expected = plain / np.array([0.8, 0.15, 0.05]) ** power
+    assert adjusted == pytest.approx(expected / expected.sum(axis=1, keepdims=True), abs=1e-5)
+
+
+def test_class_without_images_is_adjusted_like_one_with_a_single_image() -> None:
+    network = build_network(Recipe.model_validate({"name": "r", "model": {"backbone": "test_resnet"}}), SPEC, 3)
+    adjust_to_prior(network, 1.0, np.array([9, 1, 0]))
+    assert network.adjustment.tolist() == pytest.approx([np.log(0.9), np.log(0.1), np.log(0.1)])

@@ -213,7 +213,7 @@ def _create_torchvision(config: ModelConfig, size_px: tuple[int, int], weights: 
         unused = (f"{head}.", "aux1.", "aux2.")  # googlenet's further heads
         own = {name: tensor for name, tensor in weights.items() if not name.startswith(unused)}
         if isinstance(model, VisionTransformer) and "encoder.pos_embedding" in own:
-            own = dict(interpolate_embeddings(model.image_size, model.patch_size, own))  # type: ignore[arg-type]
+            own = dict(interpolate_embeddings(model.image_size, model.patch_size, own))
         model.load_state_dict(own)
     return cast(Backbone, model)
 
@@ -286,7 +286,8 @@ def _read_weights(path: Path) -> dict[str, Tensor]:
             weights = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # any reader's own error type: they share no base class
         raise InputError("Starting weights cannot be read:", [f"model.pretrained: {path}: {error}"]) from error
-    if not weights or not isinstance(weights, dict) or not all(isinstance(x, Tensor) for x in weights.values()):
+    is_mapping = isinstance(weights, dict) and all(isinstance(x, Tensor) for x in weights.values())
+    if not is_mapping or not weights:
         raise InputError(
             "Starting weights are no plain mapping:",
             [f"model.pretrained: {path}: save model.state_dict() itself, names to tensors, and nothing around it"],

@@ -122,8 +122,11 @@ class Classifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = make_optimizer(self.network, self.recipe.optimizer, self.recipe.freezing)
-        # A function and not the schedule itself, whose insides LambdaLR would put into checkpoints.
-        scheduler = LambdaLR(optimizer, lambda step: self.schedule(step))
+
+        def factor(step: int) -> float:  # LambdaLR would put the insides of the schedule itself into checkpoints
+            return self.schedule(step)
+
+        scheduler = LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 

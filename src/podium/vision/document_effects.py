@@ -340,7 +340,7 @@ def _draw_field(rng: np.random.Generator, size_px: tuple[int, int], cell_px: flo
 
 
 def _find_paper_tone(img: Image) -> int:
-    """Return the brightness that all but the lightest twentieth of the page reach; of paper, on most pages."""
+    """Return the brightness (of green, 0 to 255) that no more than a twentieth of the page exceeds."""
     counts = np.bincount(img[:, :, 1].ravel(), minlength=256)
     return int(np.searchsorted(np.cumsum(counts), 0.95 * counts.sum()))
 

@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 
 _SMOOTHED_STEPS = 11
 _DIVERGED_TIMES = 4.0
-_LEAST_FALL = 0.05
+_LEAST_FALL = 0.02
 _SMALLEST_BATCH = 8
 _TIMED_BATCHES = 2
 
@@ -70,19 +70,13 @@ class LrSuggestion:
     """Two usual readings of a learning-rate range test; both null where the loss never fell.
 
     Attributes:
-        steepest: Learning rate at which the loss fell fastest.
-        tenth_of_lowest: A tenth of the one at which it was lowest.
+        steepest: Learning rate at which the loss fell fastest: a good peak for a schedule that warms up and decays.
+        tenth_of_lowest: A tenth of the one at which it was lowest: usually smaller, for weights that are to change
+            little, or a schedule that stays at its peak.
     """
 
     steepest: float | None
     tenth_of_lowest: float | None
-
-    @property
-    def lr(self) -> float | None:
-        """The smaller of both: too small a rate costs epochs, too large a one the training."""
-        if self.steepest is None or self.tenth_of_lowest is None:
-            return None
-        return min(self.steepest, self.tenth_of_lowest)
 
 
 def trace_lr(trial: Trial, hardware: Hardware, min_lr: float, max_lr: float, n_steps: int) -> pd.DataFrame:
@@ -118,7 +112,7 @@ def suggest_lr(curve: pd.DataFrame) -> LrSuggestion:
         curve: From :func:`trace_lr`.
 
     Returns:
-        Two readings; null where the curve is too short, or the loss never fell by 5 % of where it began.
+        Two readings; null where the curve is too short, or the loss never fell by 2 %.
     """
     known = curve[np.isfinite(curve["loss"])]
     if len(known) < 2 * _SMOOTHED_STEPS:
@@ -126,8 +120,8 @@ def suggest_lr(curve: pd.DataFrame) -> LrSuggestion:
     rates, losses = known["lr"].to_numpy(), known["loss"].to_numpy()
     smooth = savgol_filter(losses, _SMOOTHED_STEPS, polyorder=2)
     lowest = int(smooth.argmin())
-    begin = losses[:_SMOOTHED_STEPS].mean()
-    if begin - smooth[lowest] < _LEAST_FALL * abs(begin):
+    highest_before = smooth[: lowest + 1].max()
+    if highest_before - smooth[lowest] < _LEAST_FALL * abs(highest_before):
         return LrSuggestion(None, None)
     slope = savgol_filter(losses, _SMOOTHED_STEPS, polyorder=2, deriv=1)[: lowest + 1]
     return LrSuggestion(float(rates[slope.argmin()]), float(rates[lowest]) / 10)
@@ -201,7 +195,8 @@ class RateRangeTest(Callback):
         if (batch_idx + 1) % self._accumulate == 0:
             self.losses.append(self._loss)
             self._loss = 0.0
-            trainer.should_stop = has_diverged(self.losses)
+            if has_diverged(self.losses):
+                trainer.should_stop = True
 
 
 def has_diverged(losses: Sequence[float]) -> bool:

@@ -31,7 +31,7 @@ from podium.vision.distillation import Teacher
 from podium.vision.image_store import ImageStore
 from podium.vision.input_spec import InputSpec
 from podium.vision.losses import make_loss
-from podium.vision.network import ClassValues, build_network
+from podium.vision.network import ClassValues, adjust_to_prior, build_network
 from podium.vision.predict import Probabilities, predict_probabilities
 from podium.vision.recipe import Recipe
 from podium.vision.seeds import derive_seed
@@ -189,7 +189,9 @@ def make_classifier(
     network = build_network(recipe, plan.spec, data.n_classes, data.class_values, plan.starting_weights)
     if hardware.channels_last:
         network = network.to(memory_format=torch.channels_last)
-    loss = make_loss(recipe.loss, np.bincount(data.training_labels, minlength=data.n_classes))
+    class_counts = np.bincount(data.training_labels, minlength=data.n_classes)
+    adjust_to_prior(network, recipe.prior_adjustment, class_counts)
+    loss = make_loss(recipe.loss, class_counts)
     steps_per_epoch = -(-batches_per_epoch // recipe.optimizer.accumulate)
     classifier = Classifier(recipe, plan.spec, network, loss, steps_per_epoch, data.n_classes, teachers)
     if hardware.compile:

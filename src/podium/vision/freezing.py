@@ -81,7 +81,7 @@ class PartFreezing(Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        # The start of an epoch would not do: the trainer leaves that hook out when it goes on from a checkpoint.
+        # Not once an epoch: someone may call train() in between, and a run resumed within an epoch skips its start.
         thawed = self._config.name == "melting" and trainer.current_epoch >= self._config.thaw_epoch
         for parameter in self._parameters:
             parameter.requires_grad_(thawed)

@@ -45,7 +45,8 @@ class InputSpec:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "InputSpec":
         """Read what :meth:`to_dict` wrote, perhaps by way of JSON, which knows no tuples."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        fields: dict[str, Any] = {key: tuple(part) if isinstance(part, list) else part for key, part in values.items()}
+        return cls(**fields)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""

@@ -34,7 +34,10 @@ def list_stages(backbone: Backbone) -> list[list[str]]:
     Every name occurs once.
     """
     if hasattr(backbone, "group_matcher"):
-        return _group_timm(backbone, coarse=True)
+        try:
+            return _group_timm(backbone, coarse=True)
+        except AssertionError:  # a few of timm's networks know no stages
+            return list_layers(backbone)
     layers = _group_torchvision(backbone)
     n_dimensions = {name: value.ndim for name, value in backbone.named_parameters()}
     stages: list[list[str]] = []

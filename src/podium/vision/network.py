@@ -22,12 +22,19 @@ class Network(nn.Module):
     Args:
         backbone: Maps float32 (batch, 3, height, width) to features (batch, n_features).
         head: Maps features to logits (batch, n_classes).
+        n_classes: Width of the head.
+
+    Attributes:
+        adjustment: float32 (n_classes,), taken from the logits outside training; zeros unless the recipe asks for more.
     """
 
-    def __init__(self, backbone: nn.Module, head: nn.Module):
+    adjustment: Tensor
+
+    def __init__(self, backbone: nn.Module, head: nn.Module, n_classes: int):
         super().__init__()
         self.backbone = backbone
         self.head = head
+        self.register_buffer("adjustment", torch.zeros(n_classes))
 
     def forward(self, images: Tensor, targets: Tensor | None = None) -> Tensor:
         """Map normalised pictures, float32 (batch, 3, height, width), to logits (batch, n_classes).
@@ -36,7 +43,8 @@ class Network(nn.Module):
             images: Normalised pictures.
             targets: While training, int64 (batch,) or float (batch, n_classes): a head with a margin needs them.
         """
-        return self.head(self.backbone(images), targets)
+        logits = self.head(self.backbone(images), targets)
+        return logits if self.training else logits - self.adjustment
 
 
 class Normalize(nn.Module):
@@ -79,7 +87,23 @@ def build_network(
     """
     backbone = build_backbone(recipe.model, spec.size_px, starting_weights)
     values = None if class_values is None else torch.from_numpy(class_values.copy())
-    return Network(backbone, build_head(recipe.head, backbone.n_features, n_classes, values, recipe.model.drop_rate))
+    head = build_head(recipe.head, backbone.n_features, n_classes, values, recipe.model.drop_rate)
+    return Network(backbone, head, n_classes)
+
+
+def adjust_to_prior(network: Network, power: float, class_counts: npt.NDArray[np.int64]) -> None:
+    """Let probabilities outside training be divided by ``power`` of the classes' shares, then be rescaled to sum to 1.
+
+    Post-hoc logit adjustment (Menon et al., 2021, "Long-tail learning via logit adjustment", equation 9). A class
+    without images counts as one with a single image.
+
+    Args:
+        network: Its ``adjustment`` is set.
+        power: 0 changes nothing.
+        class_counts: Training images of each class, int64 (n_classes,).
+    """
+    shares = np.maximum(class_counts, 1) / max(class_counts.sum(), 1)
+    network.adjustment.copy_(torch.from_numpy(power * np.log(shares)))
 
 
 def load_network(tensors: dict[str, Tensor], header: dict[str, Any]) -> tuple[Network, InputSpec]:

@@ -46,7 +46,8 @@ class HeadConfig(_Part):
 
     Attributes:
         name: ``linear``; ``shallow`` (a hidden layer before the last one) and ``deep`` (two); ``arcface`` (Deng et
-            al., 2019); ``per_attribute`` (one linear layer an attribute, joined into the composite class).
+            al., 2019); ``per_attribute`` (one linear layer an attribute, joined into the composite class; where a class
+            is not made of attributes, that is one layer for the class).
         norm: Whether the hidden layers of ``shallow`` and ``deep`` are normalised.
         n_hidden: Width of the hidden layers.
         start: How the last layer's weights start: ``zero``, ``small`` (normal, 0.01) or ``library`` (as torch draws
@@ -173,7 +174,7 @@ class ScheduleConfig(_Part):
             of ``milestones``; ``exponential`` by ``factor`` every epoch, smoothly; ``cosine`` (Loshchilov and Hutter,
             2017) falls to ``final_lr_share``; ``cosine_restarts`` does so again and again; ``one_cycle`` (Smith, 2018)
             rises for ``rise_share`` of training, then falls; ``cyclic`` (Smith, 2017) rises and falls linearly within
-            each cycle; ``plateau`` multiplies by ``factor`` when the criterion did not improve for
+            each cycle; ``plateau`` multiplies by ``factor`` when the criterion did not improve for more than
             ``patience_epochs``.
         warmup_epochs: Linear rise from zero before all else, in epochs; may be a fraction. Not for ``one_cycle`` and
             ``cyclic``, which rise by themselves. ``cosine_restarts`` warms up in each cycle.
@@ -279,6 +280,9 @@ class Recipe(_Part):
             draws every image, and those of smaller classes again until each class is as large as the largest.
         criterion: The one number that early stopping, the choice of the best epoch and reports use.
         early_stopping_epochs: Stop after so many epochs without a better criterion; null never stops early.
+        prior_adjustment: Power of the training classes' shares by which probabilities are divided outside training, as
+            macro F1 likes it where classes are unbalanced (Menon et al., 2021, section 4.1); 0 leaves them, 1 takes all
+            of the classes' shares out.
         test_time_views: Views whose probabilities are averaged, out of fold and on the test part.
     """
 
@@ -305,4 +309,14 @@ class Recipe(_Part):
     batch_size: int = Field(32, ge=2)
     criterion: Criterion = "macro_f1"
     early_stopping_epochs: int | None = Field(None, ge=1)
+    prior_adjustment: float = Field(0.0, ge=0.0, le=2.0)
     test_time_views: tuple[View, ...] = Field(("none",), min_length=1)
+
+    @model_validator(mode="after")
+    def _require_a_thaw(self) -> "Recipe":
+        if self.freezing.name == "melting" and self.freezing.thaw_epoch >= self.epochs:
+            raise ValueError(
+                f"freezing.thaw_epoch: {self.freezing.thaw_epoch} never comes in {self.epochs} epochs (epoch 0 is the "
+                "first); name an earlier one, or freezing.name 'backbone'"
+            )
+        return self

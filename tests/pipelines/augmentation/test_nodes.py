@@ -12,6 +12,7 @@ from podium.errors import InputError
 from podium.pipelines.augmentation import create_pipeline
 from podium.pipelines.augmentation.nodes import draw_contact_sheet, plan_variants, resolve_policy
 from podium.vision.image_store import fill_store
+from podium.vision.input_spec import InputSpec
 from podium.vision.recipe import Recipe
 
 SPEC = {"height_px": 16, "width_px": 12, "resize": "stretch", "mean": [0.5] * 3, "std": [0.2] * 3}
@@ -33,18 +34,11 @@ def store(tmp_path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     paths = [f"그림 {number}.png" for number in range(4)]
     for path in paths:
         Image.fromarray(rng.integers(0, 256, (16, 12, 3), dtype=np.uint8)).save(tmp_path / path)
-    filled = fill_store(
-        tmp_path / "저장소",
-        tmp_path,
-        paths,
-        size_px=(16, 12),
-        resize="stretch",
-        max_pixels=10**6,
-        n_jobs=1,
-        progress=False,
-    )
+    spec = InputSpec.from_dict(SPEC)
+    folder = tmp_path / spec.preparation
+    filled = fill_store(folder, tmp_path, paths, spec=spec, max_pixels=10**6, n_jobs=1, progress=False)
     images = filled.table.assign(image_id=paths, subset=["train"] * 3 + ["test"])
-    return images.assign(label=pd.array([0, 1, 0, None], dtype="Int64")), {"folder": str(tmp_path / "저장소")}
+    return images.assign(label=pd.array([0, 1, 0, None], dtype="Int64")), {"folder": str(folder)}
 
 
 def test_policy_of_the_recipe_is_written_out() -> None:

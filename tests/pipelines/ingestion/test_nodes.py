@@ -25,6 +25,8 @@ from podium.vision.recipe import Recipe
 
 SPEC = {"height_px": 8, "width_px": 6, "resize": "stretch", "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]}
 
+RECIPE = Recipe(name="기준")
+
 
 @pytest.fixture
 def competition(tmp_path: Path) -> IdTarget:
@@ -43,7 +45,7 @@ def competition(tmp_path: Path) -> IdTarget:
 
 
 def ingest(competition: IdTarget, tmp_path: Path, **config: Any) -> dict[str, Any]:
-    listing = list_images(competition, "대회")
+    listing = list_images(competition, "대회", RECIPE)
     return ingest_images(listing, competition, SPEC, IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1, **config))
 
 
@@ -61,7 +63,7 @@ def test_attributes_are_plain_values(tmp_path: Path) -> None:
     drawing = DemoDrawing(n_people=6, n_test_people=0, image_size_px=32)
     masks = MaskProfiles(format="mask_profiles", root=tmp_path / "얼굴", draw=drawing)
     config = IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1)
-    attributes = ingest_images(list_images(masks, "얼굴"), masks, SPEC, config)["attributes"]
+    attributes = ingest_images(list_images(masks, "얼굴", RECIPE), masks, SPEC, config)["attributes"]
     assert list(json.loads(json.dumps(attributes))) == ["mask", "gender", "age"]
     assert attributes["age"]["values"] == ("<30", "30-59", ">=60")
     assert (attributes["age"]["raw_column"], attributes["age"]["edges"]) == ("age_years", (30, 60))
@@ -69,7 +71,7 @@ def test_attributes_are_plain_values(tmp_path: Path) -> None:
 
 def test_missing_competition_is_told_by_the_users_name_for_it(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
-        list_images(IdTarget(format="id_target", root=tmp_path / "없음"), "내 대회")
+        list_images(IdTarget(format="id_target", root=tmp_path / "없음"), "내 대회", RECIPE)
     assert error.value.cases[0].startswith("competitions.내 대회.root: ")
 
 
@@ -93,7 +95,7 @@ def test_second_time_nothing_is_decoded_again(competition: IdTarget, tmp_path: P
 
 
 def test_each_size_and_way_of_preparing_has_a_store_of_its_own(competition: IdTarget, tmp_path: Path) -> None:
-    listing = list_images(competition, "대회")
+    listing = list_images(competition, "대회", RECIPE)
     config = IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1)
     changes = [{}, {"width_px": 8}, {"resize": "pad"}, {"interpolation": "nearest"}, {"center_crop_px": [9, 9]}]
     specs = [{**SPEC, **change} for change in changes]
@@ -187,3 +189,9 @@ def test_pipeline_goes_from_files_to_a_filled_store_in_memory(competition: IdTar
     results = SequentialRunner().run(create_pipeline(), catalog)
     check_images(results["images"].load())
     assert ImageStore(Path(results["image_store"].load()["folder"])).size_px == (32, 32)
+
+
+def test_recipe_of_an_attribute_is_refused_where_there_is_none(competition: IdTarget) -> None:
+    with pytest.raises(InputError, match="does not fit the competition") as error:
+        list_images(competition, "대회", Recipe(name="r", attribute="age"))
+    assert error.value.cases == ["recipes.r.attribute: 'age' is no attribute of '대회'; it has none"]

@@ -16,7 +16,12 @@ RECIPES: dict[str, dict[str, Any]] = {
         "test_time_views": ["none", "horizontal"],
     },
     "빠름": {"based_on": "기준", "epochs": 1, "optimizer": {"lr": 0.5}},
-    "빠름 맨": {"based_on": "빠름", "optimizer": {"weight_decay": 0.0}, "label_shift": {}, "test_time_views": ["turn_180"]},
+    "빠름 맨": {
+        "based_on": "빠름",
+        "optimizer": {"weight_decay": 0.0},
+        "label_shift": {},
+        "test_time_views": ["turn_180"],
+    },
 }
 
 

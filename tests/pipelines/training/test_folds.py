@@ -151,6 +151,8 @@ def test_head_an_attribute_is_told_the_values_of_every_class(given: dict[str, An
     assert header["class_values"] == [[0, 1], [0, 0], [1, 1], [1, 0]]
     train_fold(0)
     assert given["data"].class_values is None
+    train_fold(0, head={"name": "per_attribute"}, attribute="색")
+    assert given["data"].class_values.tolist() == [[0], [1]], "one attribute alone is one layer for its values"
 
 
 class Source:

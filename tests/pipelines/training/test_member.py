@@ -69,6 +69,7 @@ RECIPE: dict[str, Any] = {
     "batch_size": 32,
     "criterion": "macro_f1",
     "early_stopping_epochs": None,
+    "prior_adjustment": 0.0,
     "test_time_views": ["none"],
 }
 OTHER = {

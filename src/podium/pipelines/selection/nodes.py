@@ -9,7 +9,7 @@ from podium.errors import InputError, suggest
 from podium.vision.recipe import Recipe
 
 WHOLE_MAPPINGS = ("label_shift", "terms", "options")
-"""Leaves that are mappings themselves, replaced whole: an empty one has to mean none, and a loss's terms are its own."""
+"""Leaves that are mappings themselves, replaced whole: an empty one has to mean none."""
 
 
 def select_competition(competition: str, competitions: dict[str, Any]) -> Competition:

@@ -18,6 +18,7 @@ from podium.vision.attributes import join_attributes, spread_over_classes
 from podium.vision.distillation import Teacher
 from podium.vision.fit import FoldData, Hardware, MemberPlan, fit_fold
 from podium.vision.fitting_store import open_store
+from podium.vision.input_spec import InputSpec
 from podium.vision.network import load_network
 from podium.vision.predict import Probabilities
 from podium.vision.recipe import Recipe
@@ -52,6 +53,49 @@ def number_values(classes: pd.DataFrame, attributes: dict[str, dict[str, Any]]) 
     return {name: ordered[name].map(number).to_numpy(np.int64) for name, number in numbers.items()}
 
 
+def make_tables(
+    images: pd.DataFrame,
+    classes: pd.DataFrame,
+    attributes: dict[str, dict[str, Any]],
+    folds: pd.DataFrame,
+    targets: pd.DataFrame,
+    variants: pd.DataFrame,
+    member: dict[str, Any],
+) -> MemberTables:
+    """Bring the tables of a competition together, one row an image."""
+    train = folds.merge(targets, on="image_id").merge(variants, on="image_id")
+    train = train.merge(images[["image_id", "sha256"]], on="image_id").sort_values("image_id")
+    test = images[images["subset"] == "test"].sort_values("image_id")
+    return MemberTables(train, test, len(classes), number_values(classes, attributes), member)
+
+
+def make_fold_data(recipe: Recipe, spec: InputSpec, store_folder: str, tables: MemberTables, fold: int) -> FoldData:
+    """Find the images of a fold in the store, and what the recipe's network is to tell apart.
+
+    Raises:
+        InputError: The store holds pictures that were prepared in another way.
+    """
+    store, train = open_store(Path(store_folder), spec), tables.train
+    held_out = train["fold"] == fold
+    target_of = _number_targets(recipe, tables)
+    return FoldData(
+        store=store,
+        train_rows=store.rows_of(train.loc[~held_out, "sha256"]),
+        training_labels=target_of[train.loc[~held_out, "training_label"].to_numpy(np.int64)],
+        n_variants=train.loc[~held_out, "n_variants"].to_numpy(np.int64),
+        validation_rows=store.rows_of(train.loc[held_out, "sha256"]),
+        validation_labels=target_of[train.loc[held_out, "label"].to_numpy(np.int64)],
+        test_rows=store.rows_of(tables.test["sha256"]),
+        n_classes=int(target_of.max()) + 1,
+        class_values=_gather_values(recipe, tables, target_of) if recipe.head.name == "per_attribute" else None,
+    )
+
+
+def load_teachers(sources: Sequence[FinishedFold]) -> list[Teacher]:
+    """Load one fold of each of a recipe's teachers."""
+    return [Teacher(*load_network(**source.load_weights())) for source in sources]
+
+
 def fit_and_describe(
     plan: MemberPlan,
     store_folder: str,
@@ -76,25 +120,8 @@ def fit_and_describe(
     Raises:
         InputError: The store holds pictures of another size, or resized in another way.
     """
-    store, train = open_store(Path(store_folder), plan.spec), tables.train
-    held_out = train["fold"] == fold
-    attribute = plan.recipe.attribute
-    # The class that the network tells apart: the competition's own, or a value of one attribute.
-    target_of = np.arange(tables.n_classes) if attribute is None else tables.class_values[attribute]
-    values = list(tables.class_values.values())
-    needs_values = plan.recipe.head.name == "per_attribute"
-    data = FoldData(
-        store=store,
-        train_rows=store.rows_of(train.loc[~held_out, "sha256"]),
-        training_labels=target_of[train.loc[~held_out, "training_label"].to_numpy(np.int64)],
-        n_variants=train.loc[~held_out, "n_variants"].to_numpy(np.int64),
-        validation_rows=store.rows_of(train.loc[held_out, "sha256"]),
-        validation_labels=target_of[train.loc[held_out, "label"].to_numpy(np.int64)],
-        test_rows=store.rows_of(tables.test["sha256"]),
-        n_classes=int(target_of.max()) + 1,
-        class_values=np.stack(values, axis=1) if needs_values else None,
-    )
-    teachers = [Teacher(*load_network(**source.load_weights())) for source in sources]
+    data = make_fold_data(plan.recipe, plan.spec, store_folder, tables, fold)
+    teachers = load_teachers(sources)
     fitted = fit_fold(plan, data, fold, hardware, checkpoint_dir, lambda row: log_epoch(fold, row), teachers)
     header = {
         "member": tables.member,
@@ -106,7 +133,9 @@ def fit_and_describe(
     }
 
     def spread(probabilities: Probabilities) -> Probabilities:
-        return probabilities if attribute is None else spread_over_classes(probabilities, target_of)
+        if plan.recipe.attribute is None:
+            return probabilities
+        return spread_over_classes(probabilities, _number_targets(plan.recipe, tables))
 
     return {
         "weights": {"tensors": fitted.weights, "header": json.loads(json.dumps(header))},
@@ -145,6 +174,18 @@ def join_and_describe(
         "weights": {"tensors": {}, "header": json.loads(json.dumps(header))},
         **_describe(tables, fold, oof, test, pd.DataFrame([row])),
     }
+
+
+def _number_targets(recipe: Recipe, tables: MemberTables) -> Labels:
+    """Number what the network tells apart: the competition's own classes, or the values of one attribute."""
+    return np.arange(tables.n_classes) if recipe.attribute is None else tables.class_values[recipe.attribute]
+
+
+def _gather_values(recipe: Recipe, tables: MemberTables, target_of: Labels) -> Labels:
+    """Give the values of every attribute by class; what is not made of attributes is one itself."""
+    if recipe.attribute is not None or not tables.class_values:
+        return np.arange(target_of.max() + 1)[:, None]
+    return np.stack(list(tables.class_values.values()), axis=1)
 
 
 def _describe(

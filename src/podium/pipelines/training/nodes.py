@@ -111,14 +111,11 @@ def train_folds(
         for a fold that is finished.
     """
     # torch only where it is needed
-    from podium.pipelines.training.folds import MemberTables, fit_and_describe, join_and_describe, number_values
+    from podium.pipelines.training.folds import fit_and_describe, join_and_describe, make_tables
     from podium.pipelines.training.hardware import choose_hardware
     from podium.vision.fit import MemberPlan
 
-    train = folds.merge(targets, on="image_id").merge(variants, on="image_id")
-    train = train.merge(images[["image_id", "sha256"]], on="image_id").sort_values("image_id")
-    test = images[images["subset"] == "test"].sort_values("image_id")
-    tables = MemberTables(train, test, len(classes), number_values(classes, attributes), member)
+    tables = make_tables(images, classes, attributes, folds, targets, variants, member)
     weights = starting_weights["path"]
     plan = MemberPlan(recipe, InputSpec.from_dict(input_spec), policy, None if weights is None else Path(weights))
     hardware = choose_hardware(training)
