@@ -14,8 +14,8 @@ from podium.parameters import check_parameters
 from podium.pipeline_registry import register_pipelines
 from podium.pipelines.augmentation.nodes import resolve_policy
 from podium.pipelines.selection.nodes import select_recipe
-from podium.vision.offline_weights import find_weight_package
 from podium.vision.backbones import resolve_input
+from podium.vision.offline_weights import find_weight_package
 
 CONF = Path(__file__).parents[1] / "conf"
 ENVIRONMENTS = ["base", "sample", "server"]

@@ -17,6 +17,7 @@ RIGHT: dict[str, Any] = {
     "ingestion": {"store_dir": "data/store"},
     "splitting": {},
     "training": {"checkpoint_dir": "data/models"},
+    "weights_dir": "weights",
 }
 
 
@@ -213,3 +214,27 @@ def test_faults_of_all_groups_are_listed_at_once() -> None:
         "competitions.b/c",
         "competitions.b/c.root",
     }
+
+
+@pytest.mark.parametrize(
+    ("recipe", "case"),
+    [
+        ({"distillation": {"teachers": ["기준1"]}}, "recipes.새것.distillation.teachers: '기준1' does not exist; did you mean"),
+        ({"join": ["나이", "없음"]}, "recipes.새것.join: '없음' does not exist"),
+        ({"join": ["기준"]}, "recipes.새것.join: '기준' learns the whole class; a join takes recipes that state an"),
+        ({"distillation": {"teachers": ["나이"]}}, "recipes.새것.distillation.teachers: '나이' learns the attribute 'age', not"),
+        ({"distillation": {"teachers": ["합"]}}, "recipes.새것.distillation.teachers: '합' is a join itself"),
+        ({"join": ["나이"], "attribute": "age"}, "recipes.새것: a recipe with join gives the whole class"),
+        ({"join": ["나이"], "distillation": {"teachers": ["기준"]}}, "recipes.새것: a recipe with join trains nothing"),
+        ({"freezing": {"name": "melting", "thaw_epoch": 10}}, "recipes.새것.freezing.thaw_epoch: 10 never comes in 10"),
+        ({"loss": {"name": "weighted_sum"}}, "recipes.새것.loss: name 'weighted_sum' and terms go together"),
+        ({"loss": {"terms": {"focl": 1.0}}}, "recipes.새것.loss.terms.focl: "),
+    ],
+)  # fmt: skip
+def test_recipe_that_contradicts_itself_or_others_is_named(recipe: dict[str, Any], case: str) -> None:
+    parameters = change("recipes", "새것", value={"policy": "none", **recipe})
+    parameters["recipes"] |= {
+        "나이": {"policy": "none", "attribute": "age"},
+        "합": {"policy": "none", "join": ["나이"]},
+    }
+    assert list_cases(parameters)[0].startswith(case)

@@ -149,6 +149,8 @@ def _describe_error(model: type[BaseModel], values: dict[str, Any], detail: dict
     if detail["type"] == "missing":
         return f"{shown}: is missing"
     message = detail["msg"].removeprefix("Value error, ")
+    if not shown:  # a whole recipe contradicts itself; the message names the key
+        return message
     return f"{shown}: {message}" if detail["type"] == "value_error" else f"{shown}: {message} (got {detail['input']!r})"
 
 

@@ -5,6 +5,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from podium.vision.recipe import AveragingConfig
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
 
 def make_average(network: nn.Module, config: AveragingConfig) -> AveragedModel | None:
     """Make the average of a network's parameters and buffers, still empty; None where the recipe wants none.
@@ -17,7 +19,7 @@ def make_average(network: nn.Module, config: AveragingConfig) -> AveragedModel |
     if config.name == "swa":
         return _hold_still(AveragedModel(network, use_buffers=True))
 
-    def average(averaged: list[Tensor], current: list[Tensor], n_averaged: Tensor | int) -> None:
+    def average(averaged: Tensors, current: Tensors, n_averaged: Tensor | int) -> None:
         n = int(n_averaged)
         get_ema_multi_avg_fn(min(config.decay, (1 + n) / (10 + n)))(averaged, current, n)
 

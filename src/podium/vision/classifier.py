@@ -63,7 +63,8 @@ class Classifier(pl.LightningModule):
     def scored_network(self) -> Network:
         """The network that validation and prediction use: the average, once there is one."""
         if self.average is not None and self.average.n_averaged > 0:
-            return self.average.module
+            averaged: Network = self.average.module  # type: ignore[assignment]  # typed as any module
+            return averaged
         return self.network
 
     def forward(self, images: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ View = Literal[
 ]  # fmt: skip
 Sampler = Literal["none", "weighted", "imbalanced", "oversample"]
 PlainLoss = Literal["cross_entropy", "focal", "asymmetric", "soft_macro_f1"]
+Loss = Literal["cross_entropy", "focal", "asymmetric", "soft_macro_f1", "weighted_sum"]
 Pixels = Annotated[int, Field(ge=8, le=4096)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -124,7 +125,7 @@ class LossConfig(_Part):
         effective_number_beta: Beta of ``effective_number``.
     """
 
-    name: PlainLoss | Literal["weighted_sum"] = "cross_entropy"
+    name: Loss = "cross_entropy"
     terms: dict[PlainLoss, Positive] = {}
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
     gamma: float = Field(2.0, ge=0.0)
