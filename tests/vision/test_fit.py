@@ -265,6 +265,17 @@ def test_checkpoints_are_read_without_unpickling(
     shutil.rmtree(tmp_path)
 
 
+@pytest.mark.parametrize("changes", [{"precision": "bf16-mixed"}, {"channels_last": False}], ids=str)
+def test_other_number_formats_and_memory_layouts_learn_too(
+    fold: FoldData, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    recipe = make_recipe(epochs=12, mixing={}, optimizer={"lr": 3e-3})
+    fitted = fit_fold(make_plan(recipe), fold, 0, replace(CPU, **changes), tmp_path, lambda row: None)
+    assert fitted.history["val_macro_f1"].max() > 0.6
+    assert fitted.oof.sum(axis=1) == pytest.approx(np.ones(18), abs=1e-2)
+    assert all(value.dtype != torch.bfloat16 for value in fitted.weights.values())
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_a_gpu_trains_in_bf16(fold: FoldData, tmp_path: Path) -> None:

@@ -51,8 +51,8 @@ class HeadConfig(_Part):
             is not made of attributes, that is one layer for the class).
         norm: Whether the hidden layers of ``shallow`` and ``deep`` are normalised.
         n_hidden: Width of the hidden layers.
-        start: How the last layer's weights start: ``zero``, ``small`` (normal, 0.01) or ``library`` (as torch draws
-            them). ``arcface`` only knows directions, so it is always drawn.
+        start: How the last layer's weights start: ``zero``, which suits a trained backbone, ``small`` (normal, 0.01) or
+            ``library`` (as torch draws them). ``arcface`` only knows directions, so it is always drawn.
         margin: Angle in radians that ``arcface`` adds to the true class while training.
         scale: Length to which ``arcface`` stretches its cosines.
     """
@@ -60,7 +60,7 @@ class HeadConfig(_Part):
     name: Literal["linear", "shallow", "deep", "arcface", "per_attribute"] = "linear"
     norm: bool = True
     n_hidden: int = Field(512, ge=1)
-    start: Literal["zero", "small", "library"] = "zero"
+    start: Literal["zero", "small", "library"] = "library"
     margin: Annotated[float, Field(ge=0.0, lt=1.5)] = 0.3
     scale: Positive = 30.0
 
@@ -283,7 +283,7 @@ class Recipe(_Part):
         early_stopping_epochs: Stop after so many epochs without a better criterion; null never stops early.
         prior_adjustment: Power of the training classes' shares by which probabilities are divided outside training, as
             macro F1 likes it where classes are unbalanced (Menon et al., 2021, section 4.1); 0 leaves them, 1 takes all
-            of the classes' shares out.
+            of the classes' shares out. It knows nothing of samplers and class weights, which take shares out already.
         test_time_views: Views whose probabilities are averaged, out of fold and on the test part.
     """
 

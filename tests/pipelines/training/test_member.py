@@ -17,7 +17,7 @@ RECIPE: dict[str, Any] = {
     "model": {"backbone": "resnet10t", "pretrained": False, "drop_rate": 0.0, "drop_path_rate": 0.0},
     "join": [],
     "attribute": None,
-    "head": {"name": "linear", "norm": True, "n_hidden": 512, "start": "zero", "margin": 0.3, "scale": 30.0},
+    "head": {"name": "linear", "norm": True, "n_hidden": 512, "start": "library", "margin": 0.3, "scale": 30.0},
     "input": {
         "size_px": [64, 64],
         "resize": "stretch",
