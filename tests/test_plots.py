@@ -134,6 +134,9 @@ def test_curves_show_each_fold_in_a_colour_of_its_own() -> None:
         colours[trace.name.split(",")[0]].add(trace.line.color)
     assert all(len(of_fold) == 1 for of_fold in colours.values())
     assert colours["fold 0"] != colours["fold 1"]
+    other = plots.plot_curves(history.assign(val_accuracy=[0.5, 0.6, 0.7, 0.8]), "기준-0a1b", "val_accuracy")
+    assert {trace.name: list(trace.y) for trace in other.data}["fold 1"] == [0.7, 0.8], "the score that is asked for"
+    assert other.layout.annotations[1].text == "accuracy on the held-out fold"
 
 
 def test_curves_have_colours_for_any_number_of_folds() -> None:

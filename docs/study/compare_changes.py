@@ -2,8 +2,8 @@
 
     python docs/study/compare_changes.py --competition mask18_ffhq_utk --epochs 8 --seeds 1 2 3
 
-Writes ``conf/local/parameters_study.yml`` (the recipes) and ``docs/study/scores.csv`` (one row a run, kept up to date, so
-that an interrupted study goes on where it was), and prints the table in Markdown.
+Writes ``conf/local/parameters_study.yml`` (the recipes) and ``docs/study/scores.csv`` (one row a run, kept up to date,
+so that an interrupted study goes on where it was), and prints the table in Markdown.
 """
 
 import argparse
@@ -22,7 +22,8 @@ SCORES = HERE / "scores.csv"
 
 def write_recipes(changes: dict[str, dict], epochs: int) -> None:
     """Write one recipe a change, on a single hold-out and a small budget."""
-    recipes = {f"study_{name}": {"based_on": "baseline", "epochs": epochs, **change} for name, change in changes.items()}
+    common = {"based_on": "baseline", "epochs": epochs}
+    recipes = {f"study_{name}": {**common, **change} for name, change in changes.items()}
     parameters = {"recipes": recipes, "splitting": {"scheme": "hold_out"}, "training": {"progress": False}}
     (ROOT / "conf/local/parameters_study.yml").write_text(yaml.safe_dump(parameters, sort_keys=False), encoding="utf-8")
 

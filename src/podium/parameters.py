@@ -106,8 +106,15 @@ def _list_source_errors(recipe: Recipe, recipes: dict[str, Any]) -> list[str]:
             if source not in recipes:
                 cases.append(f"{where} does not exist; {suggest(source, recipes)}")
                 continue
-            other = merge_recipe(source, recipes)
-            if other.get("join"):
+            try:
+                other = merge_recipe(source, recipes)
+            except InputError:  # told of that recipe itself
+                continue
+            if source == recipe.name:
+                cases.append(f"{where} is the recipe itself")
+            elif sources.count(source) > 1:
+                cases.append(f"{where} stands there twice")
+            elif other.get("join"):
                 cases.append(f"{where} is a join itself; name the recipes that it joins")
             elif place == "join" and other.get("attribute") is None:
                 cases.append(f"{where} learns the whole class; a join takes recipes that state an attribute")

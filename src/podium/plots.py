@@ -121,14 +121,17 @@ def plot_confusions(parts: Mapping[str, tuple[npt.NDArray[np.int64], Sequence[st
     return figure
 
 
-def plot_curves(history: Any, title: str) -> go.Figure:
-    """Draw losses and scores of every fold over the epochs.
+def plot_curves(history: Any, title: str, score: str = "val_macro_f1") -> go.Figure:
+    """Draw losses and one score of every fold over the epochs.
 
     Args:
-        history: fold, epoch, train_loss, val_loss, val_macro_f1; one row a fold and epoch.
+        history: fold, epoch, train_loss, val_loss and the score; one row a fold and epoch.
         title: Of the figure.
+        score: Column of the score.
     """
-    figure = make_subplots(rows=1, cols=2, subplot_titles=("loss", "macro F1 on the held-out fold"))
+    figure = make_subplots(
+        rows=1, cols=2, subplot_titles=("loss", f"{score.removeprefix('val_').replace('_', ' ')} on the held-out fold")
+    )
     # Okabe and Ito's colours, which colour-blind people tell apart.
     colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
     for fold, rows in history.groupby("fold"):
@@ -136,7 +139,7 @@ def plot_curves(history: Any, title: str) -> go.Figure:
         for column, name, dash, panel in (
             ("train_loss", f"fold {fold}, training", "dot", 1),
             ("val_loss", f"fold {fold}, held out", "solid", 1),
-            ("val_macro_f1", f"fold {fold}", "solid", 2),
+            (score, f"fold {fold}", "solid", 2),
         ):
             trace = go.Scatter(
                 x=rows["epoch"], y=rows[column], name=name, line={**line, "dash": dash}, mode="lines+markers"

@@ -51,6 +51,20 @@ def test_statistics_of_norms_are_averaged_too_and_no_gradient_reaches_the_averag
     assert all(parameter.requires_grad for parameter in network.parameters())
 
 
+@pytest.mark.parametrize("name", ["ema", "swa"])
+def test_what_has_no_mean_is_carried_over_as_it_is(name: str) -> None:
+    network = nn.BatchNorm1d(1)
+    network.register_buffer("numbers", torch.arange(17))
+    average = make_average(network, AveragingConfig(name=name))  # type: ignore[arg-type]
+    assert average is not None
+    for _ in range(200):
+        network(torch.randn(4, 1))
+        average.update_parameters(network)
+    assert average.module.numbers.tolist() == list(range(17))
+    if name == "ema":
+        assert average.module.num_batches_tracked == 200
+
+
 def test_without_averaging_there_is_nothing() -> None:
     assert make_average(nn.Linear(1, 1), AveragingConfig()) is None
 

@@ -7,7 +7,7 @@ from scipy.special import rel_entr, softmax
 
 from podium.vision.distillation import Teacher, Teachers, distillation_loss, resize_pixels
 from podium.vision.input_spec import InputSpec
-from podium.vision.network import Network, build_network
+from podium.vision.network import Network, adjust_to_prior, build_network
 from podium.vision.recipe import Recipe
 
 SPEC = InputSpec(32, 32, "stretch", (0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
@@ -44,11 +44,18 @@ def test_teachers_speak_with_the_mean_of_their_softened_probabilities() -> None:
     assert Teachers([first, second], 3.0)(pixels).numpy() == pytest.approx(expected, abs=1e-5)
 
 
+def test_teachers_tell_what_they_think_before_any_adjustment_to_class_shares() -> None:
+    teacher, pixels = make_teacher(1), torch.randint(0, 256, (3, 3, 32, 32)).float()
+    before = Teachers([teacher], 1.0)(pixels)
+    adjust_to_prior(teacher.network, 1.0, np.array([90, 5, 4, 1]))
+    assert torch.equal(Teachers([teacher], 1.0)(pixels), before)
+
+
 def test_teacher_of_another_size_sees_the_pictures_at_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    forward = Network.forward
+    forward = Network.compute_logits
     monkeypatch.setattr(
-        Network, "forward", lambda self, x, t=None: (seen.append(tuple(x.shape)), forward(self, x, t))[1]
+        Network, "compute_logits", lambda self, x, t=None: (seen.append(tuple(x.shape)), forward(self, x, t))[1]
     )
     Teachers([make_teacher(1, 48)], 1.0)(torch.zeros(2, 3, 32, 32))
     assert seen == [(2, 3, 48, 48)]

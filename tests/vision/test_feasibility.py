@@ -34,7 +34,7 @@ def test_feasible_recipe_tells_input_and_weights(tmp_path: Path) -> None:
                 "model": {"backbone": "mixer_s32_224"},
                 "input": {"size_px": [224, 224], "progressive": {"epochs": 2, "start_share": 0.5}},
             },
-            "recipes.r.input.progressive: mixer_s32_224, built for 224x224 px, cannot take 128x128 ",
+            "recipes.r.input.progressive: mixer_s32_224, built for 224x224 px, cannot take 112x112 ",
         ),
     ],
 )

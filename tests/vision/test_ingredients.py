@@ -18,12 +18,12 @@ from podium.vision.augmentation import resolve_policy
 from podium.vision.classifier import Classifier
 from podium.vision.decoding import decode_image
 from podium.vision.fit import FoldData, Hardware, MemberPlan, fit_fold, make_classifier
-from podium.vision.freezing import list_frozen
 from podium.vision.image_store import ImageStore, fill_store
 from podium.vision.input_spec import InputSpec
 from podium.vision.network import load_network
 from podium.vision.preparation import prepare_image
 from podium.vision.recipe import Recipe
+from podium.vision.seeds import derive_seed
 
 N_CLASSES = 6
 # mask (wear, not) x age (three bands), as a competition of composite classes has them
@@ -186,32 +186,46 @@ def train(recipe: Recipe, fold: FoldData, folder: Path, policy: list[Any] | None
     return fit_fold(MemberPlan(recipe, make_spec(32), policy or [], None), fold, 0, CPU, folder, lambda row: None)
 
 
+# What keeps its starting weights to the end, by the beginning of its name.
+KEPT = {
+    "freezing backbone": ("backbone.",),
+    "freezing first stages": ("backbone.conv1", "backbone.bn1", "backbone.layer1"),
+}
+
+
 @pytest.mark.parametrize("name", OTHERS)
-def test_ingredient_lowers_the_loss_moves_what_it_should_and_comes_back_from_its_file(
-    name: str, fold: FoldData, photos: list[npt.NDArray[np.uint8]], tmp_path: Path
-) -> None:
-    recipe = make_recipe(**OTHERS[name])
-    recipe = recipe.model_copy(update={"epochs": 6, "seed": 3})
+def test_ingredient_lowers_the_loss_and_moves_exactly_what_it_should(name: str, fold: FoldData, tmp_path: Path) -> None:
+    recipe = make_recipe(**OTHERS[name], epochs=6, seed=3)
     fitted = train(recipe, fold, tmp_path)
     losses = fitted.history["train_loss"]
     assert np.isfinite(losses).all()
     assert losses.iloc[-1] < losses.iloc[0], losses.tolist()
     assert fitted.oof.sum(axis=1) == pytest.approx(np.ones(6), abs=1e-5)
 
-    # By hand, since the trainer keeps no gradients: they reach what the recipe lets learn, and nothing else.
+    start = start_over(recipe, fold).network
+    ended = torch.load(tmp_path / "last.ckpt", weights_only=True)["state_dict"]
+    moved = {key for key, value in start.named_parameters() if not torch.equal(value, ended[f"network.{key}"])}
+    assert moved == {key for key, _ in start.named_parameters() if not key.startswith(KEPT.get(name, ("none",)))}
+
+
+def start_over(recipe: Recipe, fold: FoldData) -> Classifier:
+    """Make the network as the fold's training began with it."""
+    if recipe.head.name == "per_attribute":
+        fold = replace(fold, class_values=CLASS_VALUES)
+    return make_classifier(MemberPlan(recipe, make_spec(32), [], None), fold, derive_seed(recipe.seed, 0), 1, CPU)
+
+
+@pytest.mark.parametrize("head", ["linear", "shallow", "deep", "arcface", "per_attribute"])
+def test_gradients_reach_all_of_a_network_and_it_comes_back_from_its_file(
+    head: str, photos: list[npt.NDArray[np.uint8]], tmp_path: Path
+) -> None:
+    recipe = make_recipe(head={"name": head, "start": "zero"})
     classifier, batch = make_network_of(recipe, make_spec(32)), make_batch(photos, make_spec(32))
-    frozen = set(list_frozen(classifier.network, recipe.freezing))
-    for key in frozen:
-        classifier.network.get_parameter(key).requires_grad_(False)
-    if recipe.mixing.batch_share < 1:
-        torch.manual_seed(0)
     # Heads start at zero and so do the last norms of residual branches: gradients come through on the third step.
     take_steps(classifier, batch)
-    reached = {
-        key for key, value in classifier.network.named_parameters() if value.grad is not None and value.grad.any()
-    }
-    assert reached == {key for key, _ in classifier.network.named_parameters()} - frozen
-
+    assert [
+        key for key, value in classifier.network.named_parameters() if value.grad is None or not value.grad.any()
+    ] == []
     loaded = save_and_load(classifier, recipe, make_spec(32), tmp_path / "weights.safetensors")
     with torch.inference_mode():
         images = classifier.normalize(batch[0].permute(0, 3, 1, 2).float())

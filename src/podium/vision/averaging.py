@@ -20,6 +20,10 @@ def make_average(network: nn.Module, config: AveragingConfig) -> AveragedModel |
         return _hold_still(AveragedModel(network, use_buffers=True))
 
     def average(averaged: Tensors, current: Tensors, n_averaged: Tensor | int) -> None:
+        if not averaged[0].is_floating_point():  # one dtype a call; counts and numbers of classes have no mean
+            for mean, value in zip(averaged, current, strict=True):
+                mean.copy_(value)
+            return
         n = int(n_averaged)
         get_ema_multi_avg_fn(min(config.decay, (1 + n) / (10 + n)))(averaged, current, n)
 

@@ -63,7 +63,8 @@ class StopEarly(EarlyStopping):
     """Early stopping that stays stopped when a run is resumed after the epoch that ended it."""
 
     def __init__(self, monitor: str, mode: str, patience: int):
-        super().__init__(monitor, patience=patience, mode=mode, check_on_train_epoch_end=True)
+        # Not the check for finite scores: it stops without a count, which a resumed run would not know of.
+        super().__init__(monitor, patience=patience, mode=mode, check_on_train_epoch_end=True, check_finite=False)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.wait_count >= self.patience:

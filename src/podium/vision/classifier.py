@@ -34,9 +34,10 @@ class Classifier(pl.LightningModule):
         steps_per_epoch: Of the optimizer, for the schedule, which runs by steps.
         n_classes: Width of the head.
         teachers: Of the recipe's distillation.
+        channels_last: How pictures lie in memory.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         recipe: Recipe,
         spec: InputSpec,
@@ -45,13 +46,14 @@ class Classifier(pl.LightningModule):
         steps_per_epoch: int,
         n_classes: int,
         teachers: Sequence[Teacher] = (),
+        channels_last: bool = True,
     ):
         super().__init__()
         self.recipe = recipe
         self.spec = spec
         self.network = network
         self.average = make_average(network, recipe.averaging)
-        self.normalize = Normalize(spec)
+        self.normalize = Normalize(spec, channels_last)
         self.loss = loss
         self.mix = make_mixing(recipe.mixing, n_classes)
         self.confusion = MulticlassConfusionMatrix(n_classes)

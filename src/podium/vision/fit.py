@@ -193,7 +193,9 @@ def make_classifier(
     adjust_to_prior(network, recipe.prior_adjustment, class_counts)
     loss = make_loss(recipe.loss, class_counts)
     steps_per_epoch = -(-batches_per_epoch // recipe.optimizer.accumulate)
-    classifier = Classifier(recipe, plan.spec, network, loss, steps_per_epoch, data.n_classes, teachers)
+    classifier = Classifier(
+        recipe, plan.spec, network, loss, steps_per_epoch, data.n_classes, teachers, hardware.channels_last
+    )
     if hardware.compile:
         network.compile()
     return classifier

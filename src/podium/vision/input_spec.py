@@ -54,7 +54,7 @@ class InputSpec:
 
 
 def find_epoch_size(spec: InputSpec, config: ProgressiveConfig, epoch: int) -> tuple[int, int]:
-    """Say how large the training pictures of an epoch are, in steps of 32 px; the full size from ``epochs`` on.
+    """Say how large the training pictures of an epoch are, in steps of 16 px; the full size from ``epochs`` on.
 
     Args:
         spec: The full size.
@@ -67,5 +67,5 @@ def find_epoch_size(spec: InputSpec, config: ProgressiveConfig, epoch: int) -> t
     if epoch >= config.epochs:
         return spec.size_px
     share = config.start_share + (1.0 - config.start_share) * epoch / config.epochs
-    height_px, width_px = (min(max(32, round(side * share / 32) * 32), side) for side in spec.size_px)
+    height_px, width_px = (min(max(32, round(side * share / 16) * 16), side) for side in spec.size_px)
     return height_px, width_px

@@ -43,25 +43,36 @@ class Network(nn.Module):
             images: Normalised pictures.
             targets: While training, int64 (batch,) or float (batch, n_classes): a head with a margin needs them.
         """
-        logits = self.head(self.backbone(images), targets)
+        logits = self.compute_logits(images, targets)
         return logits if self.training else logits - self.adjustment
+
+    def compute_logits(self, images: Tensor, targets: Tensor | None = None) -> Tensor:
+        """Do the same without the adjustment: what the network itself has to say, which is what students learn."""
+        logits: Tensor = self.head(self.backbone(images), targets)
+        return logits
 
 
 class Normalize(nn.Module):
-    """Turn pixels into what the backbone wants, on the device that holds them."""
+    """Turn pixels into what the backbone wants, on the device that holds them.
+
+    Args:
+        spec: Mean and standard deviation.
+        channels_last: How the result lies in memory; convolutions go by their input.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, spec: InputSpec):
+    def __init__(self, spec: InputSpec, channels_last: bool = True):
         super().__init__()
+        self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
         shape = (1, 3, 1, 1)
         self.register_buffer("mean", torch.tensor(spec.mean).view(shape) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(spec.std).view(shape) * 255, persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Map float32 (batch, 3, height, width) on the scale of 0 to 255 to the backbone's scale."""
-        return (pixels - self.mean) / self.std
+        return ((pixels - self.mean) / self.std).contiguous(memory_format=self._memory_format)
 
 
 def to_float(images: Tensor) -> Tensor:

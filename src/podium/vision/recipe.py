@@ -70,7 +70,7 @@ class ProgressiveConfig(_Part):
 
     Attributes:
         epochs: How many epochs grow; 0 switches it off.
-        start_share: Side length in the first epoch, as a share of the full one; it grows evenly, in steps of 32 px.
+        start_share: Side length in the first epoch, as a share of the full one; it grows evenly, in steps of 16 px.
     """
 
     epochs: int = Field(0, ge=0)
@@ -279,7 +279,8 @@ class Recipe(_Part):
         sampler: ``none`` draws every variant once an epoch. With replacement, ``imbalanced`` draws classes evenly (a
             chance of 1 over the class's count) and ``weighted`` halfway there (1 over its square root). ``oversample``
             draws every image, and those of smaller classes again until each class is as large as the largest.
-        criterion: The one number that early stopping, the choice of the best epoch and reports use.
+        criterion: The one number that early stopping, the choice of the best epoch, ``plateau`` and the learning
+            curves use.
         early_stopping_epochs: Stop after so many epochs without a better criterion; null never stops early.
         prior_adjustment: Power of the training classes' shares by which probabilities are divided outside training, as
             macro F1 likes it where classes are unbalanced (Menon et al., 2021, section 4.1); 0 leaves them, 1 takes all
@@ -314,10 +315,22 @@ class Recipe(_Part):
     test_time_views: tuple[View, ...] = Field(("none",), min_length=1)
 
     @model_validator(mode="after")
-    def _require_a_thaw(self) -> "Recipe":
-        if self.freezing.name == "melting" and self.freezing.thaw_epoch >= self.epochs:
+    def _require_epochs(self) -> "Recipe":
+        """Refuse what would begin only after the last epoch; the first one is epoch 0."""
+        late = {
+            "freezing.thaw_epoch": self.freezing.thaw_epoch if self.freezing.name == "melting" else 0,
+            "averaging.start_epoch": self.averaging.start_epoch if self.averaging.name == "swa" else 0,
+            "input.progressive.epochs": self.input.progressive.epochs,
+        }
+        for key, epoch in late.items():
+            if epoch >= self.epochs:
+                raise ValueError(f"{key}: epoch {epoch} never comes in {self.epochs} epochs, counted from 0")
+        return self
+
+    @model_validator(mode="after")
+    def _require_plain_logits(self) -> "Recipe":
+        if self.head.name == "arcface" and self.distillation.teachers:
             raise ValueError(
-                f"freezing.thaw_epoch: {self.freezing.thaw_epoch} never comes in {self.epochs} epochs (epoch 0 is the "
-                "first); name an earlier one, or freezing.name 'backbone'"
+                "head.name: 'arcface' moves its logits in training, so it cannot learn those of distillation.teachers"
             )
         return self

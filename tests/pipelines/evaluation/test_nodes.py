@@ -110,7 +110,7 @@ def test_plot_and_picture_show_the_same_counts() -> None:
 
 
 def test_learning_curves_show_the_folds_of_this_member() -> None:
-    figure = show_learning_curves(MEMBER, {**make_history(), "기준-0b/fold_0": lambda: 1 / 0})
+    figure = show_learning_curves(MEMBER, {**make_history(), "기준-0b/fold_0": lambda: 1 / 0}, RECIPE)
     assert {trace.name for trace in figure.data} >= {"fold 0", "fold 1"}
 
 

@@ -124,7 +124,7 @@ def make_inputs() -> dict[str, Any]:
         "targets": pd.DataFrame({"image_id": ["가", "나"], "label": [0, 1], "training_label": [0, 1]}),
         "variants": pd.DataFrame({"image_id": ["가", "나"], "n_variants": [1, 2]}),
         "n_classes": 2,
-        "made_of": {"starting_weights": None, "sources": []},
+        "made_of": {"starting_weights": None, "sources": [], "class_values": "ab"},
     }
 
 
@@ -235,7 +235,7 @@ def test_another_number_of_classes_makes_a_new_member() -> None:
     assert name_member(n_classes=3) != BEFORE
 
 
-@pytest.mark.parametrize("made_of", [{"starting_weights": "ab"}, {"sources": ["스승-1b"]}])
+@pytest.mark.parametrize("made_of", [{"starting_weights": "ab"}, {"sources": ["스승-1b"]}, {"class_values": "cd"}])
 def test_other_starting_weights_or_teachers_make_a_new_member(made_of: dict[str, Any]) -> None:
     assert name_member(made_of={**make_inputs()["made_of"], **made_of}) != BEFORE
 

@@ -18,6 +18,7 @@ from podium.pipelines.evaluation.scoring import (
 from podium.pipelines.training.member import digest_recipe
 from podium.plots import draw_confusion, draw_confusions, plot_confusion, plot_confusions, plot_curves
 from podium.probabilities import to_matrix
+from podium.vision.criterion import MONITORS
 from podium.vision.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -95,10 +96,10 @@ def show_confusion(
     }
 
 
-def show_learning_curves(member: dict[str, Any], history: Partitions) -> Any:
-    """Draw losses and macro F1 of every fold over the epochs."""
+def show_learning_curves(member: dict[str, Any], history: Partitions, recipe: Recipe) -> Any:
+    """Draw losses and the recipe's criterion of every fold over the epochs."""
     rows = pd.concat([history[f"{member['name']}/fold_{fold}"]() for fold in member["folds"]])
-    return plot_curves(rows, member["name"])
+    return plot_curves(rows, member["name"], MONITORS[recipe.criterion][0])
 
 
 def list_worst_images(oof_predictions: pd.DataFrame, targets: pd.DataFrame, classes: pd.DataFrame) -> pd.DataFrame:

@@ -27,7 +27,7 @@ def create_pipeline() -> Pipeline:
                 {name: name for name in plots},
                 name="show_confusion",
             ),
-            Node(show_learning_curves, ["member", "history"], "learning_curves", name="show_learning_curves"),
+            Node(show_learning_curves, ["member", "history", "recipe"], "learning_curves", name="show_learning_curves"),
             Node(list_worst_images, scored, "worst_images", name="list_worst_images"),
         ]
     )

@@ -26,7 +26,8 @@ def identify_member(  # noqa: PLR0913
     makes a new member and never mixes with an old one.
 
     Args:
-        made_of: starting_weights (SHA-256 of the file, or None) and sources (names of members).
+        made_of: starting_weights (SHA-256 of the file, or None), sources (names of members) and class_values (digest of
+            the attributes that classes are made of).
 
     Returns:
         name (``<recipe>-<digest>``), recipe (its name), recipe_digest, attribute (None for a model of the whole class),

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from podium.datasets.finished_folds import FinishedFold
+from podium.digests import digest_table
 from podium.leaks import require_no_leak
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.config import TrainingConfig
@@ -62,7 +63,11 @@ def identify_member(
         InputError: A group, or copies of an image, stand in several folds; all are listed.
     """
     require_no_leak(images, folds, splitting.near_duplicate_max_bits)
-    made_of = {"starting_weights": starting_weights["sha256"], "sources": sources}
+    made_of = {
+        "starting_weights": starting_weights["sha256"],
+        "sources": sources,
+        "class_values": digest_table(classes.drop(columns="class_name", errors="ignore")),
+    }
     return {
         **identify(recipe, policy, input_spec, images, folds, targets, variants, len(classes), made_of),
         "folds": splitting.held_out_folds,
