@@ -43,6 +43,7 @@ class Teachers(nn.Module):
         """Map float32 (batch, 3, height, width), 0 to 255, to softened probabilities (batch, n_classes)."""
         opinions = []
         for network, normalize, size in zip(self._networks, self._normalize, self._sizes, strict=True):
+            assert isinstance(network, Network)
             logits = network.compute_logits(normalize(resize_pixels(pixels, size))).float()
             opinions.append(torch.softmax(logits / self._temperature, dim=1))
         return torch.stack(opinions).mean(dim=0)
