@@ -15,7 +15,8 @@ from podium.vision import finders
 from podium.vision.augmentation import resolve_policy
 from podium.vision.batches import AugmentedBatches, BatchPlan
 from podium.vision.finders import LrSuggestion, Trial, has_diverged, suggest_lr, trace_lr, try_batch_sizes
-from podium.vision.fit import FoldData, Hardware, MemberPlan, make_classifier
+from podium.vision.fit import FoldData, MemberPlan, make_classifier
+from podium.vision.hardware import Hardware
 from podium.vision.image_store import ImageStore, fill_store
 from podium.vision.input_spec import InputSpec
 from podium.vision.recipe import Recipe

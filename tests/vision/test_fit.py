@@ -15,7 +15,8 @@ from podium.vision import fit
 from podium.vision.augmentation import resolve_policy
 from podium.vision.callbacks import HistoryRow
 from podium.vision.distillation import Teacher
-from podium.vision.fit import FittedFold, FoldData, Hardware, MemberPlan, fit_fold
+from podium.vision.fit import FittedFold, FoldData, MemberPlan, fit_fold
+from podium.vision.hardware import Hardware
 from podium.vision.image_store import ImageStore, fill_store
 from podium.vision.input_spec import InputSpec, find_epoch_size
 from podium.vision.network import Network, build_network
@@ -136,7 +137,7 @@ STATEFUL: dict[str, dict[str, Any]] = {
     "arcface": {"head": {"name": "arcface"}},
     "heads an attribute, averaged": {"head": {"name": "per_attribute"}, "averaging": {"name": "ema", "decay": 0.9}},
     "growing, mixed": {"mixing": {"cutmix_alpha": 0.4}, "input": {"progressive": {"epochs": 2}}},
-    "stopped early": {"averaging": {"name": "ema"}, "early_stopping_epochs": 2, "prior_adjustment": 0.5},
+    "patient and adjusted": {"averaging": {"name": "ema"}, "early_stopping_epochs": 4, "prior_adjustment": 0.5},
 }
 
 

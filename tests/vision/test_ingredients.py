@@ -17,7 +17,8 @@ from podium.pipelines.selection.nodes import merge_recipe
 from podium.vision.augmentation import resolve_policy
 from podium.vision.classifier import Classifier
 from podium.vision.decoding import decode_image
-from podium.vision.fit import FoldData, Hardware, MemberPlan, fit_fold, make_classifier
+from podium.vision.fit import FoldData, MemberPlan, fit_fold, make_classifier
+from podium.vision.hardware import Hardware
 from podium.vision.image_store import ImageStore, fill_store
 from podium.vision.input_spec import InputSpec
 from podium.vision.network import load_network

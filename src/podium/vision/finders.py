@@ -8,9 +8,7 @@ train another model on the next machine, and no digest would say so.
 import logging
 import math
 import time
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,22 +22,16 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.memory import garbage_collection_cuda, is_oom_error
 from scipy.signal import savgol_filter
 
-from podium.threads import count_compute_threads
-from podium.vision.allocator import keep_large_buffers
-from podium.vision.batches import (
-    AugmentedBatches,
-    BatchPlan,
-    StoredBatches,
-    load_stored_batches,
-    load_training_batches,
-)
+from podium.vision.batches import BatchPlan
 from podium.vision.callbacks import EpochSeeds
 from podium.vision.distillation import Teacher
-from podium.vision.fit import FoldData, Hardware, MemberPlan, make_classifier
+from podium.vision.fit import FoldData, MemberPlan, load_batches, make_classifier
 from podium.vision.freezing import PartFreezing
+from podium.vision.hardware import Hardware
 from podium.vision.recipe import FreezingConfig, ProgressiveConfig, Recipe
 from podium.vision.samplers import count_draws
 from podium.vision.seeds import derive_seed
+from podium.vision.trainer import run_trainer
 
 logger = logging.getLogger(__name__)
 
@@ -246,48 +238,17 @@ def _train(trial: Trial, hardware: Hardware, n_batches: int, callback: Callback)
     rounds = -(-n_draws // count_draws(recipe.sampler, data.training_labels, data.n_variants))
     plan = BatchPlan(recipe.sampler, data.training_labels, rounds * data.n_variants, recipe.batch_size, seed)
     classifier = make_classifier(trial.plan, data, seed, n_batches, hardware, trial.teachers)
-    augmented = AugmentedBatches(data.store, data.train_rows, data.training_labels, policy)
-    stored = StoredBatches(data.store, data.validation_rows, data.validation_labels, 2)
-    if hardware.accelerator == "cpu":
-        keep_large_buffers()
-        torch.set_num_threads(count_compute_threads())
-    with _quiet_lightning():
-        trainer = pl.Trainer(
-            accelerator=hardware.accelerator,
-            devices=1,
-            precision=hardware.precision,
-            max_epochs=1,
-            limit_train_batches=n_batches,
-            limit_val_batches=1,  # the schedule wants a score at the end of an epoch
-            gradient_clip_val=recipe.optimizer.clip_norm,
-            accumulate_grad_batches=recipe.optimizer.accumulate,
-            callbacks=[EpochSeeds(seed), PartFreezing(recipe.freezing), callback],
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            enable_checkpointing=False,
-            logger=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-            deterministic="warn",
-        )
-        pin_memory = hardware.accelerator == "gpu"
-        try:
-            trainer.fit(
-                classifier,
-                load_training_batches(augmented, plan, hardware.num_workers, pin_memory),
-                load_stored_batches(stored, pin_memory),
-            )
-        except SystemExit as stop:  # Lightning leaves this way on Ctrl-C
-            raise KeyboardInterrupt from stop
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    callbacks = [EpochSeeds(seed), PartFreezing(recipe.freezing), callback]
+    run_trainer(
+        classifier,
+        load_batches(policy, data, plan, 2, hardware),
+        replace(hardware, progress=False),
+        callbacks,
+        max_epochs=1,
+        limit_train_batches=n_batches,
+        limit_val_batches=1,  # the schedule wants a score at the end of an epoch
+        enable_checkpointing=False,
+    )
 
 
 def _try_batch_size(trial: Trial, hardware: Hardware, batch_size: int) -> dict[str, Any]:

@@ -1,21 +1,16 @@
 """Train one fold, start to end; runs without Kedro, on a CPU or a GPU."""
 
 import logging
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
-import lightning.pytorch as pl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor
 
-from podium.threads import count_compute_threads
-from podium.vision.allocator import keep_large_buffers
 from podium.vision.augmentation import Step
 from podium.vision.batches import (
     AugmentedBatches,
@@ -28,6 +23,7 @@ from podium.vision.batches import (
 from podium.vision.callbacks import EpochHistory, OnEpoch, make_callbacks
 from podium.vision.classifier import Classifier
 from podium.vision.distillation import Teacher
+from podium.vision.hardware import Hardware
 from podium.vision.image_store import ImageStore
 from podium.vision.input_spec import InputSpec
 from podium.vision.losses import make_loss
@@ -35,6 +31,7 @@ from podium.vision.network import ClassValues, adjust_to_prior, build_network
 from podium.vision.predict import Probabilities, predict_probabilities
 from podium.vision.recipe import Recipe
 from podium.vision.seeds import derive_seed
+from podium.vision.trainer import Loaders, run_trainer
 
 logger = logging.getLogger(__name__)
 
@@ -79,37 +76,6 @@ class FoldData:
     test_rows: Rows
     n_classes: int
     class_values: ClassValues | None = None
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """Where and how to compute; never what.
-
-    Attributes:
-        accelerator: ``cpu`` or ``gpu``.
-        precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
-        num_workers: Processes that augment.
-        channels_last: Whether pictures and weights lie with channels last in memory, which convolutions like.
-        compile: Whether ``torch.compile`` makes kernels for the network first.
-        progress: Whether to draw a progress bar.
-    """
-
-    accelerator: Literal["cpu", "gpu"]
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
-    num_workers: int
-    channels_last: bool = True
-    compile: bool = False
-    progress: bool = False
-
-    @property
-    def device(self) -> torch.device:
-        """The torch device of the accelerator."""
-        return torch.device("cuda" if self.accelerator == "gpu" else "cpu")
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The dtype of forward passes outside the trainer."""
-        return {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}.get(self.precision, torch.float32)
 
 
 @dataclass(frozen=True)
@@ -159,8 +125,12 @@ def fit_fold(
     batches = BatchPlan(recipe.sampler, data.training_labels, data.n_variants, recipe.batch_size, seed)
     classifier = make_classifier(plan, data, seed, len(batches), hardware, teachers)
     history = EpochHistory(on_epoch)
-    loaders = _load_batches(plan.policy, data, batches, hardware)
-    _run_trainer(recipe, hardware, checkpoint_dir, classifier, history, seed, loaders)
+    loaders = load_batches(plan.policy, data, batches, 4 * recipe.batch_size, hardware)
+    callbacks = make_callbacks(recipe, seed, checkpoint_dir, history, hardware.progress)
+    last = checkpoint_dir / "last.ckpt"
+    if last.exists():
+        logger.info("fold was interrupted before: going on from its last finished epoch")
+    run_trainer(classifier, loaders, hardware, callbacks, last if last.exists() else None, max_epochs=recipe.epochs)
     best = torch.load(checkpoint_dir / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
     classifier.load_state_dict(best)
 
@@ -201,55 +171,14 @@ def make_classifier(
     return classifier
 
 
-def _load_batches(policy: Sequence[Step], data: FoldData, plan: BatchPlan, hardware: Hardware) -> tuple[Any, Any]:
+def load_batches(
+    policy: Sequence[Step], data: FoldData, plan: BatchPlan, validation_batch_size: int, hardware: Hardware
+) -> Loaders:
+    """Make the loaders of a fold's augmented training batches and of its validation batches."""
     pin_memory = hardware.accelerator == "gpu"
     augmented = AugmentedBatches(data.store, data.train_rows, data.training_labels, policy)
-    stored = StoredBatches(data.store, data.validation_rows, data.validation_labels, 128)
+    stored = StoredBatches(data.store, data.validation_rows, data.validation_labels, validation_batch_size)
     return (
         load_training_batches(augmented, plan, hardware.num_workers, pin_memory),
         load_stored_batches(stored, pin_memory),
     )
-
-
-def _run_trainer(
-    recipe: Recipe,
-    hardware: Hardware,
-    checkpoint_dir: Path,
-    classifier: Classifier,
-    history: EpochHistory,
-    seed: int,
-    batches: tuple[Any, Any],
-) -> None:
-    """Run Lightning's loop from the last checkpoint on, and turn its exit on Ctrl-C back into an interruption."""
-    last = checkpoint_dir / "last.ckpt"
-    if last.exists():
-        logger.info("fold was interrupted before: going on from its last finished epoch")
-    if hardware.accelerator == "cpu":
-        keep_large_buffers()
-        torch.set_num_threads(count_compute_threads())
-    for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # they turn their own voice up on import
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
-        warnings.filterwarnings("ignore", message=".*The number of training batches.*")
-        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
-        trainer = pl.Trainer(
-            accelerator=hardware.accelerator,
-            devices=1,
-            precision=hardware.precision,
-            max_epochs=recipe.epochs,
-            gradient_clip_val=recipe.optimizer.clip_norm,
-            accumulate_grad_batches=recipe.optimizer.accumulate,
-            callbacks=make_callbacks(recipe, seed, checkpoint_dir, history, hardware.progress),
-            enable_progress_bar=hardware.progress,
-            enable_model_summary=False,
-            logger=False,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-            deterministic="warn",
-        )
-        try:
-            trainer.fit(classifier, *batches, ckpt_path=last if last.exists() else None, weights_only=True)
-        except SystemExit as stop:  # Lightning leaves this way on Ctrl-C
-            raise KeyboardInterrupt from stop

@@ -14,7 +14,8 @@ from podium.pipelines.training import folds
 from podium.pipelines.training.folds import MemberTables, fit_and_describe, join_and_describe, number_values
 from podium.probabilities import make_table, to_matrix
 from podium.vision import fitting_store
-from podium.vision.fit import FittedFold, Hardware, MemberPlan
+from podium.vision.fit import FittedFold, MemberPlan
+from podium.vision.hardware import Hardware
 from podium.vision.input_spec import InputSpec
 from podium.vision.recipe import Recipe
 

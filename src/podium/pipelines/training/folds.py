@@ -16,8 +16,9 @@ from podium.tracking import log_epoch
 from podium.vision import metrics
 from podium.vision.attributes import join_attributes, spread_over_classes
 from podium.vision.distillation import Teacher
-from podium.vision.fit import FoldData, Hardware, MemberPlan, fit_fold
+from podium.vision.fit import FoldData, MemberPlan, fit_fold
 from podium.vision.fitting_store import open_store
+from podium.vision.hardware import Hardware
 from podium.vision.input_spec import InputSpec
 from podium.vision.network import load_network
 from podium.vision.predict import Probabilities

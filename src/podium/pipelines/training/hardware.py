@@ -6,7 +6,7 @@ import torch
 
 from podium.errors import InputError
 from podium.pipelines.training.config import TrainingConfig
-from podium.vision.fit import Hardware
+from podium.vision.hardware import Hardware
 
 _PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "32": "32-true",
