@@ -21,7 +21,9 @@ from podium.probabilities import make_table
 from podium.vision.recipe import Recipe
 
 RECIPE = Recipe(name="기준")
-MEMBER = {"name": "기준-0a", "recipe": "기준", "recipe_digest": digest_recipe(RECIPE), "folds": [0, 1]}
+MEMBER = {
+    "name": "기준-0a", "recipe": "기준", "recipe_digest": digest_recipe(RECIPE), "attribute": None, "folds": [0, 1],
+}  # fmt: skip
 CLASSES = pd.DataFrame({"label": [0, 1], "class_name": ["마스크", "미착용"], "target": [0, 1], "mask": ["o", "x"]})
 ATTRIBUTES: dict[str, dict[str, Any]] = {"mask": {"values": ["o", "x"]}}
 TARGETS = pd.DataFrame({"image_id": ["라", "다", "나", "가"], "label": [1, 1, 0, 0], "training_label": [0, 0, 0, 0]})
@@ -76,6 +78,15 @@ def test_scores_are_on_true_labels() -> None:
     assert scores["accuracy"] == 0.5  # 가 and 다 are right; on training labels 가 and 라 would be
     assert scores["attributes"]["mask"]["accuracy"] == 0.5
     assert {name: part["accuracy"] for name, part in scores["folds"].items()} == {"fold_0": 1.0, "fold_1": 0.0}
+
+
+@pytest.mark.parametrize(("attribute", "told"), [(None, "macro F1 0.5000"), ("mask", "macro F1 of 'mask' 0.5000")])
+def test_what_is_told_is_the_score_of_what_the_member_learnt(
+    caplog: pytest.LogCaptureFixture, attribute: str | None, told: str
+) -> None:
+    caplog.set_level("INFO")
+    score_member({**MEMBER, "attribute": attribute}, PREDICTIONS, TARGETS, CLASSES, ATTRIBUTES)
+    assert caplog.messages == [f"기준-0a: {told} on 4 images out of fold"]
 
 
 def test_each_class_has_its_scores() -> None:

@@ -57,7 +57,11 @@ def score_member(
         member, macro_f1, accuracy, n_images, log_loss, and the same by attribute and by fold.
     """
     scores = score_probabilities(oof_predictions, targets, classes, attributes)
-    logger.info("%s: macro F1 %.4f on %d images out of fold", member["name"], scores["macro_f1"], scores["n_images"])
+    attribute = member["attribute"]
+    told, of_what = (scores, "") if attribute is None else (scores["attributes"][attribute], f" of '{attribute}'")
+    logger.info(
+        "%s: macro F1%s %.4f on %d images out of fold", member["name"], of_what, told["macro_f1"], told["n_images"]
+    )
     return {"member": member["name"], **scores}
 
 
