@@ -68,7 +68,7 @@ def make_recipe(**optimizer: Any) -> Recipe:
 
 def build_network(backbone: str) -> Network:
     built = build_backbone(ModelConfig(backbone=backbone), (96, 96), None)
-    return Network(built, nn.Linear(built.n_features, 3))
+    return Network(built, nn.Linear(built.n_features, 3), 3)
 
 
 def find_rates(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, tuple[float, float]]:
