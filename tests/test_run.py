@@ -60,8 +60,6 @@ def start(project: Project, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         project.command("run", *arguments), cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, start_new_session=True,
-        # A shell lets its background jobs ignore Ctrl-C, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
 
 
