@@ -47,7 +47,7 @@ def tabulate(scores: pd.DataFrame, changes: dict[str, dict]) -> str:
     lines = ["| change | macro F1 | against baseline | accuracy | log loss |", "| --- | --- | --- | --- | --- |"]
     for name in [name for name in changes if name in mean.index]:
         row, deviation = mean.loc[name], spread.loc[name]
-        change = yaml.safe_dump(changes[name], default_flow_style=True, width=1000).strip().strip("{}")
+        change = yaml.safe_dump(changes[name], default_flow_style=True, width=1000, sort_keys=False).strip()[1:-1]
         lines.append(
             f"| {f'`{change}`' if change else 'none: `baseline`'} | {row.macro_f1:.3f} ± {deviation.macro_f1:.3f} "
             f"| {row.macro_f1 - mean.loc['plain'].macro_f1:+.3f} | {row.accuracy:.3f} ± {deviation.accuracy:.3f} "
