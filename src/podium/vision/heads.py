@@ -1,5 +1,6 @@
 """Heads: what turns a backbone's features into logits."""
 
+from abc import ABC, abstractmethod
 from itertools import pairwise
 
 import torch
@@ -12,9 +13,10 @@ _SHORTEST = 1e-4
 """Features shorter than this have no direction to speak of, and a gradient that grows with one over their length."""
 
 
-class Head(nn.Module):
+class Head(nn.Module, ABC):
     """What every head does."""
 
+    @abstractmethod
     def forward(self, features: Tensor, targets: Tensor | None = None) -> Tensor:
         """Compute logits.
 
@@ -26,7 +28,6 @@ class Head(nn.Module):
         Returns:
             float, (batch, n_classes).
         """
-        raise NotImplementedError
 
 
 def build_head(
