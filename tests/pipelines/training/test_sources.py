@@ -9,8 +9,9 @@ import pytest
 from podium.datasets.finished_folds import FinishedFold
 from podium.digests import digest_table
 from podium.errors import InputError
+from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.member import digest_content, digest_recipe
-from podium.pipelines.training.sources import find_source_members
+from podium.pipelines.training.sources import find_sources
 from podium.vision.recipe import Recipe
 
 IMAGES = pd.DataFrame({"image_id": ["가", "나"], "subset": "train", "label": [0, 1], "sha256": ["a", "b"]})
@@ -40,7 +41,7 @@ def finish(name: str, member: str, n_folds: int = 2, **changes: Any) -> dict[str
 
 def find(recipe: str, finished: dict[str, FinishedFold]) -> list[str]:
     chosen = Recipe.model_validate({**RECIPES[recipe], "name": recipe})
-    return find_source_members(chosen, RECIPES, finished, IMAGES, FOLDS, [0, 1])
+    return find_sources(chosen, RECIPES, finished, IMAGES, FOLDS, SplittingConfig(n_folds=2))
 
 
 def test_members_are_named_in_the_order_of_the_recipe() -> None:

@@ -14,7 +14,6 @@ from podium.leaks import require_no_leak
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.config import TrainingConfig
 from podium.pipelines.training.member import identify_member as identify
-from podium.pipelines.training.sources import find_source_members
 from podium.tracking import log_epoch
 from podium.vision.input_spec import InputSpec
 from podium.vision.recipe import Recipe
@@ -22,22 +21,6 @@ from podium.vision.recipe import Recipe
 logger = logging.getLogger(__name__)
 
 OUTPUTS = ("weights", "oof", "test_probabilities", "history")
-
-
-def find_sources(
-    recipe: Recipe,
-    recipes: dict[str, Any],
-    finished_folds: dict[str, FinishedFold],
-    images: pd.DataFrame,
-    folds: pd.DataFrame,
-    splitting: SplittingConfig,
-) -> list[str]:
-    """Name the finished members that the recipe is taught by, or joins; see :mod:`podium.pipelines.training.sources`.
-
-    Raises:
-        InputError: One of them was not trained; each is listed with the command that trains it.
-    """
-    return find_source_members(recipe, recipes, finished_folds, images, folds, splitting.held_out_folds)
 
 
 def identify_member(

@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from podium.pipelines.training.nodes import OUTPUTS, find_sources, identify_member, train_folds
+from podium.pipelines.training.nodes import OUTPUTS, identify_member, train_folds
+from podium.pipelines.training.sources import find_sources
 
 
 def create_pipeline() -> Pipeline:

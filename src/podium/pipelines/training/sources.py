@@ -9,17 +9,18 @@ from podium.datasets.finished_folds import FinishedFold
 from podium.digests import digest_table
 from podium.errors import raise_if_any
 from podium.pipelines.selection.nodes import select_recipe
+from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.member import digest_content, digest_recipe
 from podium.vision.recipe import Recipe
 
 
-def find_source_members(
+def find_sources(
     recipe: Recipe,
     recipes: dict[str, Any],
     finished_folds: Mapping[str, FinishedFold],
     images: pd.DataFrame,
     folds: pd.DataFrame,
-    held_out_folds: list[int],
+    splitting: SplittingConfig,
 ) -> list[str]:
     """Name the member of each recipe that ``recipe`` is taught by, or joins, in that order.
 
@@ -29,7 +30,7 @@ def find_source_members(
         finished_folds: By ``<member>/fold_<k>``.
         images: image_id, subset, label, sha256.
         folds: The present split.
-        held_out_folds: Folds that a source must have.
+        splitting: Which folds a source must have.
 
     Returns:
         Members; none for a recipe that needs none.
@@ -48,7 +49,7 @@ def find_source_members(
                 if all(fold.history.attrs.get(key) == value for key, value in identity.items())
             }
         )
-        whole = [m for m in members if all(f"{m}/fold_{fold}" in finished_folds for fold in held_out_folds)]
+        whole = [m for m in members if all(f"{m}/fold_{fold}" in finished_folds for fold in splitting.held_out_folds)]
         if len(whole) == 1:
             found += whole
         elif whole:
