@@ -81,6 +81,7 @@ def test_misspelt_key_of_a_competition_that_is_called_like_a_format_is_named_by_
         (("ingestion", "on_bad_image"), "skip"),
         (("ingestion", "n_jobs"), 0),
         (("training", "num_workers"), -2),
+        (("training", "num_threads"), 0),
         (("training", "precision"), "16"),
         (("recipes", "기준", "optimizer", "lr"), -1),
         (("recipes", "변형", "epochs"), 0),

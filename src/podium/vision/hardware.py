@@ -14,6 +14,7 @@ class Hardware:
         accelerator: ``cpu`` or ``gpu``.
         precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
         num_workers: Processes that augment.
+        num_threads: Threads of torch on a CPU; None leaves torch its own number.
         channels_last: Whether pictures and weights lie with channels last in memory, which convolutions like.
         compile: Whether ``torch.compile`` makes kernels for the network first.
         progress: Whether to draw a progress bar.
@@ -22,6 +23,7 @@ class Hardware:
     accelerator: Literal["cpu", "gpu"]
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     num_workers: int
+    num_threads: int | None = None
     channels_last: bool = True
     compile: bool = False
     progress: bool = False

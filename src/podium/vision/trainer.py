@@ -13,7 +13,6 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from podium.threads import count_compute_threads
 from podium.vision.allocator import keep_large_buffers
 from podium.vision.classifier import Classifier
 from podium.vision.hardware import Hardware
@@ -44,7 +43,8 @@ def run_trainer(
     """
     if hardware.accelerator == "cpu":
         keep_large_buffers()
-        torch.set_num_threads(count_compute_threads())
+    if hardware.num_threads is not None:
+        torch.set_num_threads(hardware.num_threads)
     optimizer = classifier.recipe.optimizer
     with _quiet_lightning():
         trainer = pl.Trainer(

@@ -39,6 +39,7 @@ def choose_hardware(training: TrainingConfig) -> Hardware:
         accelerator="gpu" if is_gpu else "cpu",
         precision=_PRECISIONS[precision],
         num_workers=training.count_workers(),
+        num_threads=training.num_threads,
         channels_last=training.channels_last,
         compile=training.compile,
         progress=training.progress,

@@ -1,0 +1,1 @@
+"""How fast Podium is, measured against what a user would take instead."""

@@ -1,0 +1,6 @@
+from benchmarks.harness import Bench
+from benchmarks.options import Options
+
+
+def define(options: Options) -> list[Bench]:
+    return []
