@@ -11,7 +11,7 @@ BIN := .venv/bin
 CHECKS := check-lint check-format check-types check-imports check-notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint $(CHECKS) format ui clean
+.PHONY: help setup demo test lint $(CHECKS) format ui bench clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -49,6 +49,10 @@ format: setup ## let ruff put the code into shape and strip the notebooks
 ui: setup ## open MLflow and Kedro-Viz on this machine; Ctrl-C ends both
 	@$(BIN)/python scripts/ui.py $(ARGS)
 
+bench: setup ## time Podium against what one would take instead; ARGS="--list" names the benches
+	@$(BIN)/pip install --quiet --no-deps --target .bench-packages --upgrade -r benchmarks/requirements.txt
+	@$(BIN)/python -m benchmarks $(ARGS)
+
 clean: ## remove caches and build leftovers; data, results and .venv stay
-	@rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .viz build dist src/*.egg-info
-	@find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf .bench-packages .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .viz build dist src/*.egg-info
+	@find src tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

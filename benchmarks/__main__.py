@@ -20,9 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("benches", nargs="*", help="beginnings of names; none means all")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--pictures", type=Path, help="photos to cut pictures from; scikit-learn's if not given"
-    )
+    parser.add_argument("--pictures", type=Path, help="photos to cut pictures from; scikit-learn's if not given")
     parser.add_argument("--timm-scripts", type=Path, help="checkout of timm, whose train.py is in no package")
     parser.add_argument("--out", type=Path, default=ROOT / "data/benchmarks/results")
     parser.add_argument("--list", action="store_true", help="name the benches and end")
