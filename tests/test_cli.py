@@ -1,6 +1,7 @@
 """What a user can mend is told in plain words; everything else keeps its traceback."""
 
 import errno
+import inspect
 import itertools
 import os
 from collections.abc import Callable
@@ -127,4 +128,4 @@ def test_run_takes_all_of_kedros_options_and_leaves_kedros_own_command_alone() -
     assert run is not kedro_run
     assert run.params == kedro_run.params
     assert run.callback is not kedro_run.callback
-    assert run.callback.__wrapped__ is kedro_run.callback
+    assert inspect.unwrap(run.callback) is inspect.unwrap(kedro_run.callback)

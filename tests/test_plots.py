@@ -47,12 +47,14 @@ def test_names_of_any_script_are_drawn_whole(name: str) -> None:
 def test_grid_shows_each_image_at_its_place_with_its_titles() -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 5, 3), dtype=np.uint8)
     figure = plots.draw_grid(images, ["row a", "row b"], ["x", "y", "z"], "all")
-    axes = np.array(figure.axes).reshape(2, 3)
-    for row in range(2):
-        for column in range(3):
-            assert np.array_equal(axes[row, column].images[0].get_array(), images[row, column])
-    assert [axis.get_title() for axis in axes[0]] == ["x", "y", "z"]
-    assert [axis.get_ylabel() for axis in axes[:, 0]] == ["row a", "row b"]
+    (axis,) = figure.axes
+    sheet = axis.images[0].get_array()
+    for row, y in enumerate(axis.get_yticks()):
+        for column, x in enumerate(axis.get_xticks()):
+            top, left = round(y - 4 / 2), round(x - 5 / 2)
+            assert np.array_equal(sheet[top : top + 4, left : left + 5], images[row, column])
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["x", "y", "z"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["row a", "row b"]
     assert figure.get_suptitle() == "all"
 
 

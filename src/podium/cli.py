@@ -11,6 +11,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 
 from podium.errors import InputError
+from podium.leaving import is_kedro_command, leave_now
 
 UNWRITABLE = {
     errno.EACCES,
@@ -41,6 +42,19 @@ def tell_plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             if message is None:
                 raise
             raise click.ClickException(message) from error
+
+    return wrapped
+
+
+def leave_when_done(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command that succeeds be the last thing that a ``kedro`` process does."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        result = command(*args, **kwargs)
+        if is_kedro_command():
+            leave_now(0)
+        return result
 
     return wrapped
 
@@ -77,5 +91,5 @@ def _list_causes(error: BaseException | None) -> Iterator[BaseException]:
 
 run = copy.copy(kedro_run)
 assert kedro_run.callback is not None
-run.callback = tell_plain_errors(kedro_run.callback)
+run.callback = leave_when_done(tell_plain_errors(kedro_run.callback))
 cli.add_command(run)

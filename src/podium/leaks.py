@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from podium.duplicates import join_groups
 from podium.errors import raise_if_any
 
 
@@ -17,6 +16,8 @@ def require_no_leak(images: pd.DataFrame, folds: pd.DataFrame, max_bits: int) ->
     Raises:
         InputError: Each set of images that is torn apart, and each image without or with an unknown fold.
     """
+    from podium.duplicates import join_groups
+
     train = images[images["subset"] == "train"].merge(folds, on="image_id", how="outer", indicator=True)
     cases = [f"{row.image_id}: has no fold" for row in train[train["_merge"] == "left_only"].itertuples()]
     cases += [

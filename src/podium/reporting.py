@@ -7,8 +7,6 @@ from typing import Any
 import pandas as pd
 from kedro.io import DataCatalog
 
-from podium.datasets.submission import SubmissionDataset
-
 
 def describe_results(catalog: DataCatalog, outputs: set[str]) -> Iterator[str]:
     """Yield a line for each result among ``outputs``; the submission, or that there is none, comes last."""
@@ -26,6 +24,8 @@ def describe_results(catalog: DataCatalog, outputs: set[str]) -> Iterator[str]:
     if outputs:
         yield "look closer: make ui (MLflow and kedro-viz in a browser)"
     if "submission" in outputs:
+        from podium.datasets.submission import SubmissionDataset
+
         dataset = catalog["submission"]
         assert isinstance(dataset, SubmissionDataset)
         written = dataset.find_written()

@@ -3,12 +3,12 @@
 from omegaconf.resolvers import oc
 
 from podium.hooks import ParameterHooks, ResultHooks, TrackingHooks
+from podium.late_commands import load_mlflow_commands_late
 from podium.quiet import silence_viz
 
 silence_viz()
+load_mlflow_commands_late()
 
-# TrackingHooks are the plugin's own hooks with a different idea of parameters; both at once would log everything twice.
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 HOOKS = (ParameterHooks(), TrackingHooks(), ResultHooks())
 
 # "soft" lets another environment, or --params, change one leaf and keep its neighbours.

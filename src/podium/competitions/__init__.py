@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from podium.competitions.config import Competition, IdTarget, ImageFolder, MaskProfiles
-from podium.competitions.demo import draw_demo
 from podium.competitions.id_target import read_id_target
 from podium.competitions.image_folder import read_image_folder
 from podium.competitions.listing import Attribute, Listing
@@ -27,6 +26,8 @@ def read_competition(competition: Competition, name: str = "<name>") -> Listing:
         InputError: The root is missing, or something in it is missing or does not fit; all of it is listed.
     """
     if isinstance(competition, MaskProfiles) and competition.draw is not None:
+        from podium.competitions.demo import draw_demo  # which brings OpenCV along
+
         draw_demo(competition.root, competition.draw)
     _check_root(competition.root, name)
     match competition:

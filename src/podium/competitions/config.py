@@ -5,8 +5,33 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, field_validator
 
-from podium.competitions.demo import DemoDrawing
 from podium.errors import suggest
+
+SidePx = Annotated[int, Field(ge=32, le=2048)]
+
+
+class DemoDrawing(BaseModel):
+    """What to draw for the demo. Equal drawings give equal files, byte for byte.
+
+    Attributes:
+        n_people: People in the training part, seven pictures each; six are the fewest that fill all 18 classes.
+        n_test_people: People in the test part, seven pictures each; 0 leaves the test part out.
+        image_size_px: Side of a square picture, or (height, width).
+        seed: Another seed gives other people.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    n_people: int = Field(default=90, ge=6, le=999_999)
+    n_test_people: int = Field(default=30, ge=0)
+    image_size_px: SidePx | tuple[SidePx, SidePx] = 96
+    seed: int = Field(default=0, ge=0)
+
+    @property
+    def height_and_width_px(self) -> tuple[int, int]:
+        """Height and width of every picture."""
+        size = self.image_size_px
+        return (size, size) if isinstance(size, int) else size
 
 
 class LabelShift(BaseModel):

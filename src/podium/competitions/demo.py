@@ -14,13 +14,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
 
+from podium.competitions.config import DemoDrawing
 from podium.competitions.faces.camera import TEST_CAMERA, TRAIN_CAMERA
 from podium.competitions.faces.people import GENDERS, Person, imagine_person, plan_people
 from podium.competitions.faces.portrait import STEMS, take_pictures
@@ -40,32 +40,6 @@ OWN_FILES = re.compile(
 )
 LEFTOVER_AGE_S = 3600
 CHANCE_FILES = {".DS_Store", "Thumbs.db"}
-
-SidePx = Annotated[int, Field(ge=32, le=2048)]
-
-
-class DemoDrawing(BaseModel):
-    """What to draw. Equal drawings give equal files, byte for byte.
-
-    Attributes:
-        n_people: People in the training part, seven pictures each; six are the fewest that fill all 18 classes.
-        n_test_people: People in the test part, seven pictures each; 0 leaves the test part out.
-        image_size_px: Side of a square picture, or (height, width).
-        seed: Another seed gives other people.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    n_people: int = Field(default=90, ge=6, le=999_999)
-    n_test_people: int = Field(default=30, ge=0)
-    image_size_px: SidePx | tuple[SidePx, SidePx] = 96
-    seed: int = Field(default=0, ge=0)
-
-    @property
-    def height_and_width_px(self) -> tuple[int, int]:
-        """Height and width of every picture."""
-        size = self.image_size_px
-        return (size, size) if isinstance(size, int) else size
 
 
 def draw_demo(root: Path, drawing: DemoDrawing) -> None:

@@ -32,12 +32,12 @@ def test_auto_takes_what_the_machine_has(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bf16)
     training = TrainingConfig(
-        checkpoint_dir=Path("x"), device=device, precision=precision, num_workers=3, progress=False, compile=True,
-        channels_last=False,
+        checkpoint_dir=Path("x"), device=device, precision=precision, num_workers=3, num_threads=2, progress=False,
+        compile=True, channels_last=False,
     )  # fmt: skip
     hardware = choose_hardware(training)
     assert (hardware.accelerator, hardware.precision) == expected
-    assert (hardware.num_workers, hardware.progress) == (3, False)
+    assert (hardware.num_workers, hardware.num_threads, hardware.progress) == (3, 2, False)
     assert (hardware.compile, hardware.channels_last) == (True, False)
 
 

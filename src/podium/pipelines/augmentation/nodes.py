@@ -6,11 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from podium.plots import draw_grid
-from podium.vision import augmentation
-from podium.vision.fitting_store import open_store
 from podium.vision.input_spec import InputSpec
 from podium.vision.recipe import Recipe
 from podium.vision.samplers import count_variants
@@ -30,6 +26,8 @@ def resolve_policy(
     Raises:
         InputError: A transform or argument is unknown or refused; every case is listed.
     """
+    from podium.vision import augmentation
+
     size_px = (input_spec["height_px"], input_spec["width_px"])
     return augmentation.resolve_policy(recipe.policy, policies[recipe.policy], size_px)
 
@@ -56,7 +54,7 @@ def draw_contact_sheet(
     input_spec: dict[str, Any],
     policy: list[dict[str, Any]],
     recipe: Recipe,
-) -> Figure:
+) -> Any:
     """Show a few training images, each with variants of it, as the model will see them.
 
     Args:
@@ -68,13 +66,17 @@ def draw_contact_sheet(
         recipe: Its seed.
 
     Returns:
-        One row an image: the image itself, then its variants.
+        A matplotlib figure, one row an image: the image itself, then its variants.
     """
+    from podium.plots import draw_grid
+    from podium.vision import augmentation
+    from podium.vision.fitting_store import open_store
+
     train = images[images["subset"] == "train"].sort_values("image_id")
     rng = np.random.default_rng(derive_seed(recipe.seed, 3))
     chosen = train.iloc[np.sort(rng.choice(len(train), size=min(N_SHEET_IMAGES, len(train)), replace=False))]
     store = open_store(Path(image_store["folder"]), InputSpec.from_dict(input_spec))
-    pixels = np.asarray(store.pixels[store.rows_of(chosen["sha256"])])
+    pixels = store.read_rows(store.rows_of(chosen["sha256"]))
     compose = augmentation.build_policy(policy)
     variants = [
         augmentation.augment_batch(compose, pixels, derive_seed(recipe.seed, 4, n)) for n in range(N_SHEET_VARIANTS)

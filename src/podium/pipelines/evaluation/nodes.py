@@ -16,7 +16,6 @@ from podium.pipelines.evaluation.scoring import (
     tabulate_classes,
 )
 from podium.pipelines.training.member import digest_recipe
-from podium.plots import draw_confusion, draw_confusions, plot_confusion, plot_confusions, plot_curves
 from podium.probabilities import to_matrix
 from podium.vision.criterion import MONITORS
 from podium.vision.recipe import Recipe
@@ -84,6 +83,8 @@ def show_confusion(
         confusion_plot and attribute_confusion_plot (plotly), confusion_picture and attribute_confusion_picture
         (matplotlib).
     """
+    from podium.plots import draw_confusion, draw_confusions, plot_confusion, plot_confusions
+
     labels = align_labels(oof_predictions, targets)
     confusion = count_predictions(oof_predictions, labels, len(classes))
     names = classes["class_name"].tolist()
@@ -102,6 +103,8 @@ def show_confusion(
 
 def show_learning_curves(member: dict[str, Any], history: Partitions, recipe: Recipe) -> Any:
     """Draw losses and the recipe's criterion of every fold over the epochs."""
+    from podium.plots import plot_curves
+
     rows = pd.concat([history[f"{member['name']}/fold_{fold}"]() for fold in member["folds"]])
     return plot_curves(rows, member["name"], MONITORS[recipe.criterion][0])
 
@@ -112,15 +115,15 @@ def list_worst_images(oof_predictions: pd.DataFrame, targets: pd.DataFrame, clas
     Returns:
         image_id, fold, true_class, predicted_class, true_probability, predicted_probability; worst first.
     """
-    names = classes.set_index("label")["class_name"]
+    names = classes["class_name"].to_numpy()  # labels run from 0 in order
     labels, chances = align_labels(oof_predictions, targets), to_matrix(oof_predictions)
     predicted, rows = chances.argmax(axis=1), np.arange(len(labels))
     table = pd.DataFrame(
         {
             "image_id": oof_predictions["image_id"],
             "fold": oof_predictions["fold"],
-            "true_class": names.loc[labels].to_numpy(),
-            "predicted_class": names.loc[predicted].to_numpy(),
+            "true_class": names[labels],
+            "predicted_class": names[predicted],
             "true_probability": chances[rows, labels],
             "predicted_probability": chances[rows, predicted],
         }

@@ -12,8 +12,6 @@ from podium.competitions import Listing, read_competition
 from podium.competitions.config import Competition
 from podium.errors import InputError
 from podium.pipelines.ingestion.config import IngestionConfig
-from podium.vision.feasibility import require_feasible
-from podium.vision.image_store import fill_store
 from podium.vision.input_spec import InputSpec
 from podium.vision.recipe import Recipe
 
@@ -32,6 +30,8 @@ def resolve_input(recipe: Recipe, weights_dir: str) -> tuple[dict[str, Any], dic
     Raises:
         InputError: The recipe cannot be trained; see :func:`podium.vision.feasibility.require_feasible`.
     """
+    from podium.vision.feasibility import require_feasible
+
     spec, weights = require_feasible(recipe, Path(weights_dir))
     if weights is None:
         return spec.to_dict(), {"path": None, "sha256": None}
@@ -90,6 +90,8 @@ def ingest_images(
     Raises:
         InputError: Images cannot be read and ``on_bad_image`` is ``error``; every one is listed.
     """
+    from podium.vision.image_store import fill_store
+
     spec = InputSpec.from_dict(input_spec)
     folder = ingestion.store_dir / spec.preparation
     filled = fill_store(

@@ -98,7 +98,6 @@ def train_folds(
         One mapping a fold: weights, oof, test_probabilities and history, each ``{"<member>/fold_<k>": data}``; empty
         for a fold that is finished.
     """
-    # torch only where it is needed
     from podium.pipelines.training.folds import fit_and_describe, join_and_describe, make_tables
     from podium.pipelines.training.hardware import choose_hardware
     from podium.vision.fit import MemberPlan

@@ -11,7 +11,6 @@ from podium.errors import InputError
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.config import TrainingConfig
 from podium.pipelines.tuning.config import TuningConfig
-from podium.plots import draw_lr_curve
 from podium.vision.input_spec import InputSpec
 from podium.vision.recipe import Recipe
 
@@ -60,7 +59,6 @@ def gather_trial(
     Raises:
         InputError: The recipe joins others and trains nothing itself, or the store was made for another one.
     """
-    # torch only where it is needed
     from podium.pipelines.training.folds import load_teachers, make_fold_data, make_tables
     from podium.vision.finders import Trial
     from podium.vision.fit import MemberPlan
@@ -113,6 +111,7 @@ def suggest_settings(recipe: Recipe, lr_curve: pd.DataFrame, batch_sizes: pd.Dat
         images a second) and present_batch_size;
         lr_curve_picture: loss over learning rate, with both readings.
     """
+    from podium.plots import draw_lr_curve
     from podium.vision.finders import suggest_lr
 
     suggestion = suggest_lr(lr_curve)

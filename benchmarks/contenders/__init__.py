@@ -1,0 +1,1 @@
+"""Scripts of contenders that are run as their users would run them."""
