@@ -24,7 +24,10 @@ def check_images(images: pd.DataFrame) -> pd.DataFrame:
     if not cases:
         is_train = images["subset"] == "train"
         cases += _check_unique(images, ["image_id", "path"])
-        cases += [f"subset: '{value}' is neither train nor test" for value in set(images["subset"]) - {"train", "test"}]
+        cases += [
+            f"subset: '{value}' is neither train nor test"
+            for value in set(images["subset"].unique()) - {"train", "test"}
+        ]
         for name in ("label", "group_id"):
             wrong = images.loc[images[name].isna() == is_train, "image_id"]
             cases += [f"{name} of {image_id}: training images have one, test images have none" for image_id in wrong]

@@ -48,13 +48,13 @@ class DrawnCompetition:
         good = filled.table[filled.table["error"].isna()]
         store = ImageStore(self.store)
         rows = store.rows_of(good["sha256"])
-        for row, file in zip(rows, good.itertuples(), strict=True):
+        for pixels, file in zip(store.read_rows(rows).astype(int), good.itertuples(), strict=True):
             data = (self.root / file.path).read_bytes()
             image = decode_image(data, 10**9)
             assert file.sha256 == hashlib.sha256(data).hexdigest()
             assert (file.height_px, file.width_px, file.n_bytes) == (*image.shape[:2], len(data))
             assert file.perceptual_hash == hash_perceptually(image)
-            np.testing.assert_array_equal(store.pixels[row], resize_plainly(image))
+            np.testing.assert_allclose(pixels, resize_plainly(image), atol=1)
 
     def read_index(self) -> pd.DataFrame:
         return pq.read_table(self.store / "index.parquet").to_pandas()

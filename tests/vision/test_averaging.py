@@ -17,7 +17,7 @@ def follow(config: AveragingConfig, values: list[float]) -> list[float]:
     seen = []
     for value in values:
         nn.init.constant_(network.weight, value)
-        average.update_parameters(network)
+        average.update()
         seen.append(average.module.weight.item())
     return seen
 
@@ -44,7 +44,7 @@ def test_statistics_of_norms_are_averaged_too_and_no_gradient_reaches_the_averag
     assert average is not None
     for _ in range(3):
         network(torch.randn(8, 2) + 5)
-        average.update_parameters(network)
+        average.update()
     assert (average.module[1].running_mean != 0).all()
     assert not torch.equal(average.module[1].running_mean, network[1].running_mean)
     assert not any(parameter.requires_grad for parameter in average.parameters())
@@ -59,10 +59,22 @@ def test_what_has_no_mean_is_carried_over_as_it_is(name: str) -> None:
     assert average is not None
     for _ in range(200):
         network(torch.randn(4, 1))
-        average.update_parameters(network)
+        average.update()
     assert average.module.numbers.tolist() == list(range(17))
     if name == "ema":
         assert average.module.num_batches_tracked == 200
+
+
+def test_average_follows_a_network_that_moves_with_it() -> None:
+    both = nn.ModuleList([network := nn.BatchNorm1d(2)])
+    average = make_average(network, AveragingConfig(name="swa"))
+    assert average is not None
+    both.append(average)
+    average.update()
+    both.double()  # as a move to another device does, this makes new buffers
+    nn.init.constant_(network.running_mean, 3.0)
+    average.update()
+    assert average.module.running_mean.tolist() == [1.5, 1.5]
 
 
 def test_without_averaging_there_is_nothing() -> None:

@@ -146,7 +146,7 @@ def test_stored_batches_hold_the_pixels_as_stored_in_order(store: tuple[ImageSto
     order = rows[::-1].copy()
     labels = np.arange(N_IMAGES)
     read = list(load_stored_batches(StoredBatches(opened, order, labels, 5), pin_memory=False))
-    assert torch.cat([images for images, _ in read]).numpy().tolist() == np.asarray(opened.pixels[order]).tolist()
+    assert torch.cat([images for images, _ in read]).numpy().tolist() == opened.read_rows(order).tolist()
     assert torch.cat([part for _, part in read]).tolist() == labels.tolist()
     unlabelled = list(load_stored_batches(StoredBatches(opened, order, None, 5), pin_memory=False))
     assert {int(label) for _, part in unlabelled for label in part} == {-1}

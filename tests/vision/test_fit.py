@@ -1,6 +1,7 @@
 """One fold, trained for real on little pictures."""
 
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from podium.vision import fit
 from podium.vision.augmentation import resolve_policy
 from podium.vision.callbacks import HistoryRow
+from podium.vision.classifier import Classifier
 from podium.vision.distillation import Teacher
 from podium.vision.fit import FittedFold, FoldData, MemberPlan, fit_fold
 from podium.vision.hardware import Hardware
@@ -93,7 +95,7 @@ def test_the_weights_alone_give_the_probabilities(fold: FoldData, tmp_path: Path
     fitted = train(fold, tmp_path, recipe)
     model = build_network(recipe, SPEC, N_CLASSES).eval()
     model.load_state_dict(fitted.weights)
-    pixels = torch.from_numpy(np.asarray(fold.store.pixels[fold.validation_rows])).permute(0, 3, 1, 2) / 255
+    pixels = torch.from_numpy(fold.store.read_rows(fold.validation_rows)).permute(0, 3, 1, 2) / 255
     with torch.inference_mode():
         expected = torch.softmax(model((pixels - 0.5) / 0.25), dim=1)
     assert fitted.oof == pytest.approx(expected.numpy(), abs=1e-5)
@@ -269,6 +271,64 @@ def test_checkpoints_are_read_without_unpickling(
     assert len(loaded) >= 3
     assert all(loaded)
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("head", ["linear", "per_attribute"])
+def test_no_step_reads_a_value_from_the_device(
+    fold: FoldData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: str
+) -> None:
+    """It would wait until the device has done all its work, and then the device for the next step."""
+    place, n_read = "around", Counter[str]()
+
+    def watch(method: str) -> Any:
+        read = getattr(torch.Tensor, method)
+
+        def count(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+            n_read[place] += 1
+            return read(self, *args, **kwargs)
+
+        return count
+
+    def begin(*args: Any) -> Any:
+        nonlocal place
+        place = "within"
+        return training_step(*args)
+
+    def end(*args: Any) -> None:
+        nonlocal place
+        on_train_batch_end(*args)
+        place = "around"
+        n_read["steps"] += 1
+
+    for method in ("item", "tolist", "numpy", "cpu", "__bool__", "__int__", "__float__", "__index__"):
+        monkeypatch.setattr(torch.Tensor, method, watch(method))
+    training_step, on_train_batch_end = Classifier.training_step, Classifier.on_train_batch_end
+    monkeypatch.setattr(Classifier, "training_step", begin)
+    monkeypatch.setattr(Classifier, "on_train_batch_end", end)  # after the backward pass and the optimizer's step
+    train(
+        replace(fold, class_values=np.array([[0, 0], [0, 1], [1, 0]])), tmp_path,
+        make_recipe(
+            epochs=2, mixing={}, averaging={"name": "ema"}, head={"name": head}, optimizer={"layer_decay": 0.9},
+            freezing={"norm_statistics": True},
+        ),
+    )  # fmt: skip
+    assert n_read["steps"] == 2 * 5
+    assert n_read["within"] == 0
+    assert n_read["around"] > 0, "an epoch's end tells its scores"
+
+
+def test_fresh_memory_is_not_filled(fold: FoldData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled: list[bool] = []
+    step = Classifier.training_step
+
+    def watch(*args: Any) -> torch.Tensor:
+        assert torch.are_deterministic_algorithms_enabled()
+        filled.append(torch.utils.deterministic.fill_uninitialized_memory)
+        return step(*args)
+
+    monkeypatch.setattr(Classifier, "training_step", watch)
+    train(fold, tmp_path, make_recipe(epochs=1))
+    assert filled and not any(filled)
 
 
 @pytest.mark.parametrize("changes", [{"precision": "bf16-mixed"}, {"channels_last": False}], ids=str)

@@ -1,5 +1,6 @@
 """The store against files decoded one by one, and what its readers are told."""
 
+import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from PIL import Image
 from podium.errors import InputError
 from podium.vision import store_index
 from podium.vision.image_store import ImageStore, fill_store
-from vision.drawn_competition import SIZE_PX, SPEC, DrawnCompetition, write_bad_files
+from vision.drawn_competition import ROW_BYTES, SIZE_PX, SPEC, DrawnCompetition, write_bad_files
 
 
 def test_rows_hold_what_each_file_decodes_to(competition: DrawnCompetition, ten: list[str]) -> None:
@@ -33,8 +34,9 @@ def test_empty_competition_makes_an_empty_store(competition: DrawnCompetition) -
     filled = competition.fill([])
     assert len(filled.table) == 0
     store = ImageStore(competition.store)
-    assert store.pixels.shape == (0, *SIZE_PX, 3)
+    assert store.n_rows == 0
     assert store.rows_of([]).dtype == np.int64
+    assert store.read_rows(store.rows_of([])).shape == (0, *SIZE_PX, 3)
 
 
 def test_lost_pixel_file_is_noticed_by_readers_and_made_anew(competition: DrawnCompetition, ten: list[str]) -> None:
@@ -62,8 +64,8 @@ def test_store_of_another_version_is_made_anew(
     competition: DrawnCompetition, ten: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     competition.fill(ten)
-    monkeypatch.setattr(store_index, "_VERSION", 3)
-    with pytest.raises(InputError, match="made by version 2, this is 3"):
+    monkeypatch.setattr(store_index, "_VERSION", store_index._VERSION + 1)
+    with pytest.raises(InputError, match=r"made by version \d+, this is \d+"):
         ImageStore(competition.store)
     assert competition.fill(ten).n_decoded == 10
     competition.check(competition.fill(ten))
@@ -92,26 +94,38 @@ def test_store_travels_to_workers_without_its_pixels(competition: DrawnCompetiti
     opened: ImageStore = pickle.loads(packed)
     assert opened.size_px == SIZE_PX
     assert opened.preparation == store.preparation == SPEC.preparation
-    assert isinstance(opened.pixels, np.memmap)
-    np.testing.assert_array_equal(opened.pixels, store.pixels)
+    np.testing.assert_array_equal(opened.read_rows(rows), store.read_rows(rows))
     np.testing.assert_array_equal(opened.rows_of(filled.table["sha256"]), rows)
 
 
 def test_open_store_keeps_its_rows_while_it_grows(competition: DrawnCompetition, ten: list[str]) -> None:
     first = competition.fill(ten[:3])
     store = ImageStore(competition.store)
-    before = store.pixels.copy()
+    before = store.read_rows(np.arange(3))
     grown = competition.fill(ten)
-    np.testing.assert_array_equal(store.pixels, before)
+    np.testing.assert_array_equal(store.read_rows(np.arange(3)), before)
+    with pytest.raises(IndexError):
+        store.read_rows(np.array([3]))
     assert len(store.rows_of(first.table["sha256"])) == 3
     with pytest.raises(InputError):
         store.rows_of(grown.table["sha256"])
 
 
-def test_pixels_cannot_be_written(competition: DrawnCompetition, ten: list[str]) -> None:
+def test_pixels_that_were_read_are_the_callers_own(competition: DrawnCompetition, ten: list[str]) -> None:
     competition.fill(ten)
-    with pytest.raises(ValueError, match="read-only"):
-        ImageStore(competition.store).pixels[0] = 0
+    store, rows = ImageStore(competition.store), np.array([4, 2, 2])
+    before = store.read_rows(rows)
+    assert before.flags.c_contiguous
+    store.read_rows(rows)[:] = 0
+    np.testing.assert_array_equal(store.read_rows(rows), before)
+
+
+def test_pixel_file_cut_off_under_a_reader_is_named(competition: DrawnCompetition, ten: list[str]) -> None:
+    competition.fill(ten)
+    store = ImageStore(competition.store)
+    os.truncate(competition.find_pixels(), 5 * ROW_BYTES)
+    with pytest.raises(InputError, match="run ingestion again"):
+        store.read_rows(np.arange(10))
 
 
 def test_real_photos_have_the_sizes_that_pillow_reads(real_data_root: Path, tmp_path: Path) -> None:
@@ -123,4 +137,4 @@ def test_real_photos_have_the_sizes_that_pillow_reads(real_data_root: Path, tmp_
     for file in filled.table.itertuples():
         with Image.open(root / file.path) as image:
             assert (file.width_px, file.height_px) == image.size
-    assert ImageStore(folder).pixels.shape[0] == filled.table["sha256"].nunique()
+    assert ImageStore(folder).n_rows == filled.table["sha256"].nunique()

@@ -167,6 +167,17 @@ def test_options_reach_the_optimizer_in_place_of_the_factorys_defaults() -> None
         assert tuple(group["betas"]) == (0.8, 0.95) and group["eps"] == 1e-6
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw", "AdamW"])
+def test_one_kernel_makes_the_step_unless_gradients_are_clipped_or_the_recipe_says_otherwise(name: str) -> None:
+    def is_fused(**changes: Any) -> bool:
+        return bool(make_optimizer(SmallNetwork(), OptimizerConfig(name=name, **changes)).defaults["fused"])
+
+    assert is_fused()
+    assert not is_fused(clip_norm=1.0), "Lightning does not clip what is fused, in mixed precision"
+    assert not is_fused(options={"foreach": True})
+    assert not is_fused(options={"fused": False})
+
+
 def test_every_name_of_the_factory_works_or_is_refused_for_a_reason() -> None:
     refused = sorted(set(timm.optim.list_optimizers()) - set(list_optimizers()))
     assert {"adahessian", "kron", "fusedadam", "bnbadamw8bit"} <= set(refused)

@@ -94,7 +94,7 @@ def test_probabilities_are_the_mean_over_the_views_in_the_order_of_the_rows(
     order = rows[[3, 0, 10, 7, 1, 2]]
     result = predict(opened, order, views)
     assert result.dtype == np.float32
-    assert result == pytest.approx(expect(np.asarray(opened.pixels[order]), views), abs=1e-6)
+    assert result == pytest.approx(expect(opened.read_rows(order), views), abs=1e-6)
     assert result.sum(axis=1) == pytest.approx(np.ones(6), abs=1e-6)
 
 

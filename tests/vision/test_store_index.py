@@ -69,7 +69,7 @@ def test_damaged_index_is_refused(tmp_path: Path, damage: bytes) -> None:
         read_index(tmp_path)
 
 
-@pytest.mark.parametrize("header", [None, "text", [1], {}, {"version": 2, "height": 12}])
+@pytest.mark.parametrize("header", [None, "text", [1], {}, {"version": 3, "height": 12}])
 def test_table_without_a_whole_header_is_refused(tmp_path: Path, header: Any) -> None:
     metadata = {} if header is None else {"podium_image_store": json.dumps(header)}
     pq.write_table(pa.table({"path": ["a"]}).replace_schema_metadata(metadata), tmp_path / "index.parquet")
@@ -86,8 +86,8 @@ def test_table_without_a_column_is_refused(tmp_path: Path) -> None:
 
 def test_index_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_index(tmp_path, HEADER, {})
-    monkeypatch.setattr(store_index, "_VERSION", 3)
-    with pytest.raises(DamagedIndexError, match="made by version 2, this is 3"):
+    monkeypatch.setattr(store_index, "_VERSION", 4)
+    with pytest.raises(DamagedIndexError, match="made by version 3, this is 4"):
         read_index(tmp_path)
 
 
@@ -98,7 +98,7 @@ def test_index_of_an_older_version_with_other_fields_is_called_so(tmp_path: Path
     pq.write_table(
         table.replace_schema_metadata({"podium_image_store": json.dumps(header)}), tmp_path / "index.parquet"
     )
-    with pytest.raises(DamagedIndexError, match="made by version 1, this is 2"):
+    with pytest.raises(DamagedIndexError, match="made by version 1, this is 3"):
         read_index(tmp_path)
 
 

@@ -1,22 +1,28 @@
 """From the image store to batches: a plan of what is drawn, and workers that only augment."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
-from podium.vision.augmentation import Step, augment_batch, build_policy
+from podium.vision.augmentation import Images, Step, augment_batch, build_policy
 from podium.vision.image_store import ImageStore
 from podium.vision.recipe import Sampler as SamplerName
 from podium.vision.samplers import Labels, count_draws, draw_epoch
 from podium.vision.seeds import derive_seed
 
 Rows = npt.NDArray[np.int64]
+
+_Slot = tuple[int, int, Labels]
+"""Where a batch lies: the number of its worker, that of the slot, and the labels, which tell its size."""
+
+N_PREFETCHED = 4
+"""Batches that each worker has on order."""
 
 # The workers together use all cores already. Set before any worker is forked: a child that inherits OpenCV's pool of
 # threads, but not the threads, waits for them for ever.
@@ -46,7 +52,7 @@ class BatchPlan(Sampler[PlannedBatch]):
         self._labels = labels
         self._n_variants = n_variants
         self._n_draws = count_draws(sampler, labels, n_variants)
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._seed = seed
         self._epoch = 0
 
@@ -55,14 +61,14 @@ class BatchPlan(Sampler[PlannedBatch]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        full, rest = divmod(self._n_draws, self._batch_size)
+        full, rest = divmod(self._n_draws, self.batch_size)
         return full + (rest > 1)
 
     def __iter__(self) -> Iterator[PlannedBatch]:
         rng = np.random.default_rng(derive_seed(self._seed, self._epoch))
         drawn = draw_epoch(self._sampler, self._labels, self._n_variants, rng)
         for number in range(len(self)):
-            positions = drawn[number * self._batch_size : (number + 1) * self._batch_size]
+            positions = drawn[number * self.batch_size : (number + 1) * self.batch_size]
             yield PlannedBatch(positions, derive_seed(self._seed, self._epoch, number, 1))
 
 
@@ -70,6 +76,9 @@ class AugmentedBatches(Dataset[tuple[Tensor, Tensor]]):
     """Training batches: pixels from the store, augmented on uint8.
 
     An item is a whole planned batch: images uint8 (batch, height, width, 3) and labels int64 (batch,).
+
+    Attributes:
+        size_px: Height and width of images.
     """
 
     def __init__(self, store: ImageStore, rows: Rows, labels: npt.NDArray[np.int64], policy: Sequence[Step]) -> None:
@@ -77,11 +86,67 @@ class AugmentedBatches(Dataset[tuple[Tensor, Tensor]]):
         self._rows = rows
         self._labels = labels.copy()  # tables hand out read-only views
         self._policy = build_policy(policy)
+        self.size_px = store.size_px
 
     def __getitem__(self, batch: PlannedBatch) -> tuple[Tensor, Tensor]:
-        pixels = np.asarray(self._store.pixels[self._rows[batch.positions]])
-        images = augment_batch(self._policy, pixels, batch.seed)
-        return torch.from_numpy(images), torch.from_numpy(self._labels[batch.positions])
+        images = np.empty((len(batch.positions), *self.size_px, 3), np.uint8)
+        labels = self.write_images(batch, images)
+        return torch.from_numpy(images), torch.from_numpy(labels)
+
+    def write_images(self, batch: PlannedBatch, out: Images) -> Labels:
+        """Write a batch's images to ``out``, uint8 (batch, height, width, 3), and return its labels, int64 (batch,)."""
+        augment_batch(self._policy, self._store.read_rows(self._rows[batch.positions]), batch.seed, out)
+        return self._labels[batch.positions]
+
+
+class _BatchesInSlots(Dataset[_Slot]):
+    """Batches that workers write into memory which all processes share, made once.
+
+    A tensor that a worker hands over gets shared memory of its own, and the kernel zeroes and maps each of its pages
+    anew on both sides: that was a third of all time under a light policy. A slot is written again no earlier than
+    the loader has taken its batch out, as a worker never has more batches on order than it has slots, less one.
+
+    Args:
+        batches: What is written.
+        batch_size: Of the largest batch.
+        num_workers: At least 1.
+        pin_memory: Take batches out into memory that a GPU copies from directly.
+    """
+
+    def __init__(self, batches: AugmentedBatches, batch_size: int, num_workers: int, pin_memory: bool) -> None:
+        shape = (num_workers, N_PREFETCHED + 1, batch_size, *batches.size_px, 3)
+        self._slots = torch.empty(shape, dtype=torch.uint8).share_memory_()
+        self._batches = batches
+        self._pin_memory = pin_memory
+        self._n_written = 0  # by this worker
+
+    def __getitem__(self, batch: PlannedBatch) -> _Slot:
+        worker, slot = get_worker_info().id, self._n_written % self._slots.shape[1]
+        self._n_written += 1
+        images = self._slots[worker, slot, : len(batch.positions)].numpy()
+        return worker, slot, self._batches.write_images(batch, images)
+
+    def take_out(self, written: _Slot) -> tuple[Tensor, Tensor]:
+        """Copy a batch out of its slot."""
+        worker, slot, labels = written
+        source = self._slots[worker, slot, : len(labels)]
+        images = torch.empty(source.shape, dtype=torch.uint8, pin_memory=self._pin_memory)
+        np.copyto(images.numpy(), source.numpy())  # torch would wake its threads for it, which the workers' cores lack
+        return images, torch.from_numpy(labels)
+
+
+def _hand_over(written: _Slot) -> _Slot:
+    """Leave labels an array: the loader would make a tensor of them, with shared memory of its own."""
+    return written
+
+
+class _SlotLoader(DataLoader[tuple[Tensor, Tensor]]):
+    """A loader whose workers hand over slots, and whose batches are what lies in them."""
+
+    dataset: _BatchesInSlots
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:  # type: ignore[override]
+        return map(self.dataset.take_out, super().__iter__())
 
 
 class StoredBatches(Dataset[tuple[Tensor, Tensor]]):
@@ -101,7 +166,7 @@ class StoredBatches(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor]:
         part = slice(number * self._batch_size, (number + 1) * self._batch_size)
-        pixels = np.ascontiguousarray(self._store.pixels[self._rows[part]])
+        pixels = self._store.read_rows(self._rows[part])
         return torch.from_numpy(pixels), torch.from_numpy(self._labels[part])
 
 
@@ -109,15 +174,18 @@ def load_training_batches(
     batches: AugmentedBatches, plan: BatchPlan, num_workers: int, pin_memory: bool
 ) -> DataLoader[tuple[Tensor, Tensor]]:
     """Let ``num_workers`` processes augment the planned batches; the result does not depend on their number."""
-    return DataLoader(
-        batches,
-        sampler=plan,
-        batch_size=None,  # an item of the dataset is a whole batch already
+    # An item of the dataset is a whole batch already, and from a generator of its own the loader does not take its
+    # numbers from the model's random state.
+    common: dict[str, Any] = {"sampler": plan, "batch_size": None, "generator": torch.Generator()}
+    if not num_workers:
+        return DataLoader(batches, pin_memory=pin_memory, **common)
+    return _SlotLoader(
+        _BatchesInSlots(batches, plan.batch_size, num_workers, pin_memory),  # type: ignore[arg-type]
         num_workers=num_workers,
-        pin_memory=pin_memory,
-        persistent_workers=num_workers > 0,
-        prefetch_factor=4 if num_workers else None,
-        generator=torch.Generator(),  # else the loader would take its numbers from the model's random state
+        collate_fn=_hand_over,
+        persistent_workers=True,
+        prefetch_factor=N_PREFETCHED,
+        **common,
     )
 
 

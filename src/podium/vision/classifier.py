@@ -56,7 +56,7 @@ class Classifier(pl.LightningModule):
         self.normalize = Normalize(spec, channels_last)
         self.loss = loss
         self.mix = make_mixing(recipe.mixing, n_classes)
-        self.confusion = MulticlassConfusionMatrix(n_classes)
+        self.confusion = MulticlassConfusionMatrix(n_classes, validate_args=False)  # its check reads from the device
         self.schedule = make_schedule(recipe.schedule, steps_per_epoch, recipe.epochs, MONITORS[recipe.criterion][1])
         # In a tuple, out of sight of state_dict: checkpoints need not carry networks that never change.
         self._teachers = (Teachers(teachers, recipe.distillation.temperature),) if teachers else ()
@@ -95,7 +95,7 @@ class Classifier(pl.LightningModule):
         is_last = batch_idx + 1 == self.trainer.num_training_batches
         is_step = is_last or (batch_idx + 1) % self.recipe.optimizer.accumulate == 0
         if self.average is not None and is_step and is_due(self.recipe.averaging, self.current_epoch, is_last):
-            self.average.update_parameters(self.network)
+            self.average.update()
 
     def validation_step(self, batch: Batch, _: int) -> None:
         images, labels = batch

@@ -8,11 +8,15 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow as pa
 from PIL import ExifTags, Image, ImageCms, ImageFile, PngImagePlugin
+
+from podium.vision.reduction import halve
 
 # Formats a photo or a scan comes in. Others are refused: some run outside programs (EPS), some have no signature.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM")
@@ -33,6 +37,7 @@ _ENDS_EARLY = re.compile(
 )
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
 _WHITE_IS_ZERO, _UNSIGNED = 0, 1
+_HASH_ROWS, _HASH_COLUMNS = 16, 17
 
 
 class UnreadableImage(ValueError):
@@ -70,7 +75,7 @@ def decode_image(data: bytes, max_pixels: int) -> np.ndarray:
     with _naming_damage(str(image.format)):
         _check_completeness(str(image.format), data, header_end=stream.tell())
         image.load()
-        return np.asarray(_turn_upright(image, _convert_to_rgb(image)))
+        return _copy_pixels(_turn_upright(image, _convert_to_rgb(image)))
 
 
 def hash_perceptually(image: np.ndarray) -> str:
@@ -87,9 +92,33 @@ def hash_perceptually(image: np.ndarray) -> str:
     Returns:
         64 hexadecimal digits, row by row; compare by the number of differing bits (0 to 256).
     """
-    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    tiny = cv2.resize(gray, (17, 16), interpolation=cv2.INTER_AREA)
+    smaller = halve(image, (8 * _HASH_ROWS, 8 * _HASH_COLUMNS))
+    tiny = _average_blocks(cv2.cvtColor(smaller, cv2.COLOR_RGB2GRAY))
     return np.packbits(tiny[:, 1:] > tiny[:, :-1] + 1).tobytes().hex()
+
+
+def _average_blocks(gray: np.ndarray) -> np.ndarray:
+    """Average a picture down to float64, (_HASH_ROWS, _HASH_COLUMNS); edges of blocks may lie within pixels.
+
+    As OpenCV's ``INTER_AREA`` does, in a fifth of its time: from the sums of all that is above and left of a point.
+    """
+    height, width = gray.shape
+    sums = cv2.integral(gray, sdepth=cv2.CV_32S if gray.size < 2**31 // 255 else cv2.CV_64F)
+    (row, below), (column, beside) = _cut_axis(height, _HASH_ROWS), _cut_axis(width, _HASH_COLUMNS)
+    upper = sums[row]
+    above = upper + below[:, None] * (sums[row + 1] - upper)
+    bands = above[1:] - above[:-1]
+    left = bands[:, column]
+    before = left + beside * (bands[:, column + 1] - left)
+    return (before[:, 1:] - before[:, :-1]) * (_HASH_ROWS * _HASH_COLUMNS / (height * width))
+
+
+@lru_cache(1024)
+def _cut_axis(n_px: int, n_parts: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cut an axis into equal parts: which pixel each of the n_parts + 1 edges lies in, and how far within it."""
+    edges = np.arange(n_parts + 1) * (n_px / n_parts)
+    pixels = np.minimum(edges.astype(np.int64), n_px - 1)
+    return pixels, edges - pixels
 
 
 def _open_image(stream: io.BytesIO) -> ImageFile.ImageFile:
@@ -193,3 +222,16 @@ def _turn_upright(opened: Image.Image, image: Image.Image) -> Image.Image:
     except Exception:
         return image
     return image if method is None else image.transpose(method)
+
+
+def _copy_pixels(image: Image.Image) -> np.ndarray:
+    """Copy an RGB picture to uint8, (height, width, 3).
+
+    ``np.asarray`` does so too, in four times the time and without letting other threads run.
+    """
+    try:
+        padded = pa.array(image).values.buffers()[1]  # Pillow's own memory, four bytes a pixel
+    except ValueError:  # pictures of over 16 MiB lie there in several pieces
+        return np.asarray(image)
+    pixels = np.frombuffer(padded, np.uint8).reshape(image.height, image.width, 4)
+    return cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB)

@@ -1,4 +1,4 @@
-"""Decode once: the images of one competition as rows of a memory-mapped file, found again by their content.
+"""Decode once: the images of one competition as rows of one file, found again by their content.
 
 A store is a folder for one way of preparing images:
 
@@ -8,7 +8,7 @@ A store is a folder for one way of preparing images:
 
 Which row an image has depends on history; readers ask by SHA-256. This module is what the rest of Podium uses. Behind
 it ``source_files`` looks at the organisers' files, ``store_filler`` decides what to decode, ``store_writer`` appends
-and commits, ``store_index`` reads and writes the index.
+and commits, ``store_index`` reads and writes the index, ``row_file`` reads rows.
 """
 
 import logging
@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from podium.errors import InputError, raise_if_any
 from podium.vision.input_spec import InputSpec
+from podium.vision.row_file import RowFile
 from podium.vision.store_filler import Filled, StoreFiller
 from podium.vision.store_index import INDEX_NAME, DamagedIndexError, StoreHeader, read_index
 from podium.vision.store_writer import open_store_writer
@@ -76,7 +77,6 @@ class ImageStore:
 
     Attributes:
         folder: Where it lies.
-        pixels: uint8, (n, height, width, 3), memory-mapped; index it with :meth:`rows_of`.
     """
 
     def __init__(self, folder: Path):
@@ -87,7 +87,12 @@ class ImageStore:
         """
         self.folder = Path(folder)
         self._header, _ = self._read()
-        self.pixels = self._map_pixels()
+        self._file = self._open_file()
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows it has; perhaps more than there are images, as rows of vanished ones stay a while."""
+        return self._header.n_rows
 
     @property
     def preparation(self) -> str:
@@ -100,7 +105,7 @@ class ImageStore:
         return self._header.size_px
 
     def rows_of(self, sha256: Sequence[str]) -> np.ndarray:
-        """Find the rows of ``pixels`` that hold these contents.
+        """Find the rows that hold these contents, for :meth:`read_rows`.
 
         Args:
             sha256: SHA-256 of the files' bytes, in hexadecimal.
@@ -114,6 +119,26 @@ class ImageStore:
         unknown = [f"sha256 {key}: run ingestion again" for key in sha256 if key not in self._rows]
         raise_if_any(f"Images are not in the image store {self.folder}:", unknown)
         return np.fromiter((self._rows[key] for key in sha256), np.int64, len(sha256))
+
+    def read_rows(self, rows: np.ndarray) -> np.ndarray:
+        """Read the pixels of these rows, each time from the file: nothing of them stays in this process.
+
+        Args:
+            rows: int64, (n,), in any order, with repetitions if you like.
+
+        Returns:
+            uint8, (n, height, width, 3), contiguous, the caller's own.
+
+        Raises:
+            IndexError: There is no such row.
+            InputError: The file was cut off since the store was opened.
+        """
+        pixels = np.empty((len(rows), *self.size_px, 3), np.uint8)
+        try:
+            self._file.read_into(pixels.reshape(len(rows), self._header.row_bytes), rows)
+        except OSError as error:
+            raise self._make_unreadable_error(error) from error
+        return pixels
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -132,20 +157,21 @@ class ImageStore:
             case = f"{self.folder / INDEX_NAME}: {error}; run ingestion again"
             raise InputError("The image store cannot be read:", [case]) from error
 
-    def _map_pixels(self) -> np.ndarray:
-        path, shape = self.folder / self._header.pixels, (self._header.n_rows, *self.size_px, 3)
-        if not self._header.n_rows:
-            return np.empty(shape, np.uint8)  # an empty file cannot be mapped
+    def _open_file(self) -> RowFile:
         try:
-            return np.memmap(path, np.uint8, "r", shape=shape)
-        except (OSError, ValueError) as error:
-            raise InputError("The image store cannot be read:", [f"{path}: {error}; run ingestion again"]) from error
+            return RowFile(self.folder / self._header.pixels, self._header.n_rows, self._header.row_bytes)
+        except OSError as error:
+            raise self._make_unreadable_error(error) from error
+
+    def _make_unreadable_error(self, error: OSError) -> InputError:
+        case = f"{self.folder / self._header.pixels}: {error}; run ingestion again"
+        return InputError("The image store cannot be read:", [case])
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle where the pixels are, not the pixels."""
         return {"folder": self.folder, "_header": self._header}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Map the same pixel file again, so rows found before stay true."""
+        """Open the same pixel file again, so rows found before stay true."""
         self.__dict__.update(state)
-        self.pixels = self._map_pixels()
+        self._file = self._open_file()

@@ -19,6 +19,7 @@ import numpy as np
 
 from podium.errors import InputError
 from podium.vision.input_spec import InputSpec
+from podium.vision.row_file import RowFile
 from podium.vision.store_index import (
     DRAFT_NAME,
     ContentRecord,
@@ -118,9 +119,12 @@ class StoreWriter:
         self._n_changes += self.files.pop(path, None) is not None
 
     def commit_if_due(self) -> None:
-        """Commit from time to time, so that a kill costs little."""
+        """Commit from time to time, so that a kill costs little.
+
+        A commit writes the whole index, so with more files there are fewer of them, down to one in half a minute.
+        """
         waited_s = time.monotonic() - self._committed_at
-        if self._n_changes >= _COMMIT_EVERY_FILES or waited_s >= _COMMIT_EVERY_S:
+        if self._n_changes >= max(_COMMIT_EVERY_FILES, len(self.files) // 10) or waited_s >= _COMMIT_EVERY_S:
             self._commit()
 
     def finish(self) -> None:
@@ -149,11 +153,12 @@ class StoreWriter:
 
     def _compact(self, used: list[int]) -> None:
         header = replace(self.header, pixels=_name_new_pixels(self._folder), n_rows=len(used))
-        shape = (self.header.n_rows, self.header.row_bytes)
-        rows = np.memmap(self._folder / self.header.pixels, np.uint8, "r", shape=shape)
+        rows = RowFile(self._folder / self.header.pixels, self.header.n_rows, self.header.row_bytes)
+        moving = np.empty((1, self.header.row_bytes), np.uint8)
         with open(self._folder / header.pixels, "wb", buffering=0) as pixels:
             for row in used:
-                _write_whole(pixels, rows[row])
+                rows.read_into(moving, np.array([row]))
+                _write_whole(pixels, moving)
             os.fsync(pixels.fileno())
         new_rows: dict[int | None, int] = {row: new_row for new_row, row in enumerate(used)}
         moved = {
@@ -162,7 +167,7 @@ class StoreWriter:
         }
         write_index(self._folder, header, moved)
         self._committed = header
-        _logger.info("image store %s: dropped %d unused rows", self._folder.name, len(rows) - len(used))
+        _logger.info("image store %s: dropped %d unused rows", self._folder.name, self.header.n_rows - len(used))
 
 
 @contextmanager

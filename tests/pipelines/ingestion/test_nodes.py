@@ -84,7 +84,7 @@ def test_every_image_is_measured_and_its_pixels_are_kept(competition: IdTarget, 
     assert results["quarantined_images"].empty
     assert list(results["quarantined_images"]) == ["image_id", "subset", "path", "reason"]
     store = ImageStore(Path(results["image_store"]["folder"]))
-    assert store.pixels[store.rows_of(images["sha256"].tolist())].shape == (6, 8, 6, 3)
+    assert store.read_rows(store.rows_of(images["sha256"].tolist())).shape == (6, 8, 6, 3)
 
 
 def test_second_time_nothing_is_decoded_again(competition: IdTarget, tmp_path: Path) -> None:

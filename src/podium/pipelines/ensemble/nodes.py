@@ -101,17 +101,20 @@ def blend_probabilities(
         image_id; the latter has no rows without a test part.
     """
     folds = [f"fold_{fold}" for fold in splitting.held_out_folds]
-    oof_parts, test_parts = [], []
+    oof_sum, test_sum = np.zeros((), np.float32), np.zeros((), np.float32)  # memory holds one table at a time
     for row in ensemble_weights.itertuples():
         held_out = pd.concat([oof[f"{row.member}/{fold}"]() for fold in folds]).sort_values("image_id")
-        tests = [test_probabilities[f"{row.member}/{fold}"]().sort_values("image_id") for fold in folds]
-        oof_parts.append(row.weight * to_matrix(held_out))
-        test_parts.append(row.weight * np.mean([to_matrix(test) for test in tests], axis=0))
+        test_of_member = np.zeros((), np.float32)
+        for fold in folds:
+            test = test_probabilities[f"{row.member}/{fold}"]().sort_values("image_id")
+            test_of_member = test_of_member + to_matrix(test)
+        oof_sum = oof_sum + row.weight * to_matrix(held_out)
+        test_sum = test_sum + row.weight * (test_of_member / len(folds))
     # All members that fit cover the same images, so ids and folds of the last stand for all.
-    blended = make_table(held_out["image_id"], 0, np.sum(oof_parts, axis=0))
+    blended = make_table(held_out["image_id"], 0, oof_sum)
     return {
         "ensemble_oof": blended.assign(fold=held_out["fold"].to_numpy()),
-        "ensemble_probabilities": make_table(tests[0]["image_id"], -1, np.sum(test_parts, axis=0)),
+        "ensemble_probabilities": make_table(test["image_id"], -1, test_sum),
     }
 
 

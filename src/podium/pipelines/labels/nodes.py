@@ -40,7 +40,9 @@ def shift_labels(
     """
     shifts = competition.label_shift if recipe.label_shift is None else recipe.label_shift
     _require_shiftable(shifts, attributes)
-    train = images[images["subset"] == "train"].sort_values("image_id").reset_index(drop=True)
+    raw = [attributes[name]["raw_column"] for name in shifts]
+    train = images.loc[images["subset"] == "train", ["image_id", "label", *attributes, *raw]]
+    train = train.sort_values("image_id", ignore_index=True)
     shifted = train[list(attributes)].copy()
     for name, shift in shifts.items():
         shifted[name] = _shift_attribute(train, name, attributes[name], shift)

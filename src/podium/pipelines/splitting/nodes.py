@@ -1,16 +1,14 @@
 """Deal training images into folds."""
 
 import logging
-import warnings
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
 
 from podium.digests import digest_table
-from podium.duplicates import join_groups
 from podium.errors import InputError
 from podium.pipelines.splitting.config import SplittingConfig
+from podium.pipelines.splitting.dealing import deal_groups
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +31,8 @@ def assign_folds(images: pd.DataFrame, classes: pd.DataFrame, splitting: Splitti
     Raises:
         InputError: There are fewer groups than folds, or no class has an image a fold.
     """
+    from podium.duplicates import join_groups
+
     train = images[images["subset"] == "train"].sort_values("image_id").reset_index(drop=True)
     groups = join_groups(train, splitting.near_duplicate_max_bits)
     _report_joined(train, groups)
@@ -40,12 +40,7 @@ def assign_folds(images: pd.DataFrame, classes: pd.DataFrame, splitting: Splitti
     labels = train["label"].to_numpy(np.int64)
     _require_a_large_class(labels, splitting.n_folds)
     _warn_of_small_classes(labels, groups, classes, splitting)
-    splitter = StratifiedGroupKFold(splitting.n_folds, shuffle=True, random_state=splitting.seed)
-    fold = np.empty(len(train), dtype=np.int64)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class")  # said above, by name
-        for k, (_, held_out) in enumerate(splitter.split(labels, labels, groups)):
-            fold[held_out] = k
+    fold = deal_groups(labels, groups, splitting.n_folds, splitting.seed)
     folds = pd.DataFrame({"image_id": train["image_id"], "fold": fold})
     folds.attrs["split_digest"] = digest_table(folds)
     counts = np.bincount(fold, minlength=splitting.n_folds).tolist()
