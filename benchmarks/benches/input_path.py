@@ -29,8 +29,6 @@ from benchmarks.pictures import CACHE, ROOT, make_pictures
 WARM_UP_S = 3.0
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 OTHERS = ("timm", "torchvision", "fastai")
-LIBRARY_STEPS: dict[str, str] = {}
-"""Steps of Podium's own that do what a step of albumentations does, by its name there."""
 
 
 @dataclass(frozen=True)
@@ -227,7 +225,7 @@ def load_timm(case: Case, folder: Path, n_workers: int) -> Iterator[int]:
     from timm.data.transforms import ToNumpy
     from torchvision import transforms as v1
 
-    dataset = create_dataset("", folder)
+    dataset = create_dataset("", str(folder))
     loader = create_loader(
         dataset, (3, *case.size_px), case.batch_size, is_training=True, num_workers=n_workers,
         device=torch.device("cpu"),
@@ -283,7 +281,7 @@ def _list_fastai_light() -> tuple[list[Any], list[Any]]:
 def _list_fastai_document() -> tuple[list[Any], list[Any]]:
     from fastai.vision.all import PILImage, Transform, aug_transforms
 
-    class Library(Transform):  # type: ignore[misc]
+    class LibraryStep(Transform):
         """Albumentations in a transform of items, as in fastai's tutorial."""
 
         split_idx = 0
@@ -298,7 +296,7 @@ def _list_fastai_document() -> tuple[list[Any], list[Any]]:
         flip_vert=True, max_rotate=30, min_zoom=0.75, max_zoom=1.1, max_warp=0.06, max_lighting=0.15, p_affine=0.8,
         p_lighting=0.7, pad_mode="border",
     )  # fmt: skip
-    return [Library("SomeOf"), Library("RandomOrder")], batch
+    return [LibraryStep("SomeOf"), LibraryStep("RandomOrder")], batch
 
 
 def load_cv2_albumentations(case: Case, folder: Path, n_workers: int) -> Iterator[int]:
@@ -353,7 +351,10 @@ def _count_in_memory(policy: str, images: list[np.ndarray], seconds: float) -> f
 def _read_with_opencv(path: str, size_px: tuple[int, int]) -> np.ndarray:
     import cv2
 
-    image = cv2.cvtColor(cv2.imread(path), cv2.COLOR_BGR2RGB)
+    image = cv2.imread(path)
+    if image is None:
+        raise ValueError(f"{path}: OpenCV cannot read it")
+    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return np.asarray(cv2.resize(image, size_px[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -397,13 +398,13 @@ class SomeInAnyOrder:
 
 def _call_library(name: str) -> Library:
     """Make one step of the document policy, or one of those inside its steps."""
-    steps = [step for step in _read_library_policy("document_heavy") if name in step]
-    inner = [part for step in _read_library_policy("document_heavy") for part in _list_parts(step) if name in part]
-    return Library(_build_library_step((steps + inner)[0]))
+    steps = _read_policy("document_heavy")
+    inner = [part for step in steps for part in next(iter(step.values())).get("transforms", ())]
+    return Library(_build_library_step(next(step for step in steps + inner if name in step)))
 
 
 def _build_library_policy(name: str) -> list[Any]:
-    return [_build_library_step(step) for step in _read_library_policy(name)]
+    return [_build_library_step(step) for step in _read_policy(name)]
 
 
 def _build_library_step(step: dict[str, Any]) -> Any:
@@ -417,23 +418,6 @@ def _build_library_step(step: dict[str, Any]) -> Any:
         arguments = {**arguments, "transforms": [_build_library_step(part) for part in arguments["transforms"]]}
     library = albumentations if hasattr(albumentations, name) else document_effects
     return getattr(library, name)(**arguments)
-
-
-def _read_library_policy(name: str) -> list[dict[str, Any]]:
-    """Read a policy with albumentations' own steps in place of Podium's faster ones."""
-    return [_name_library_step(step) for step in _read_policy(name)]
-
-
-def _name_library_step(step: dict[str, Any]) -> dict[str, Any]:
-    ((name, arguments),) = step.items()
-    if "transforms" in arguments:
-        arguments = {**arguments, "transforms": [_name_library_step(part) for part in arguments["transforms"]]}
-    return {LIBRARY_STEPS.get(name, name): arguments}
-
-
-def _list_parts(step: dict[str, Any]) -> list[dict[str, Any]]:
-    ((_, arguments),) = step.items()
-    return list(arguments.get("transforms", ()))
 
 
 def _read_policy(name: str) -> list[dict[str, Any]]:

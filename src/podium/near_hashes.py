@@ -88,8 +88,9 @@ def choose_plan(columns: Words, max_bits: int) -> Plan:
     best, least_s = Plan([[]], 0), _S_PER_PAIR * n * n / 2
     for plan in _list_plans(order, max_bits):
         cost_s = plan.n_passes * (_S_PER_PASS + _S_PER_ROW * n)
-        if cost_s < least_s:
-            cost_s += _S_PER_PAIR * n * n / 2 * sum(_share_pairs(keys) for keys in _list_keys(sample, plan))
+        keys = _list_keys(sample, plan)
+        while cost_s < least_s and (key := next(keys, None)) is not None:
+            cost_s += _S_PER_PAIR * n * n / 2 * _share_pairs(key)
         if cost_s < least_s:
             best, least_s = plan, cost_s
     return best
@@ -179,9 +180,11 @@ def _join_runs(columns: Words, max_bits: int, sets: Integers, rows: Integers, ru
         rows, runs, n_later, first = _line_up(sets, rows, runs)
         ends = np.cumsum(n_later)
         for start, stop in _cut(ends):
-            left = np.repeat(np.arange(start, stop), n_later[start:stop])
-            right = np.arange(len(left)) - (ends - n_later)[left] + (ends - n_later)[start] + first[left]
-            left, right = _keep_near(columns, max_bits, rows[left], rows[right])
+            counts = n_later[start:stop]
+            left = np.repeat(rows[start:stop], counts)
+            shifts = first[start:stop] - np.cumsum(counts) + counts
+            right = rows[np.arange(len(left)) + np.repeat(shifts, counts)]
+            left, right = _keep_near(columns, max_bits, left, right)
             if len(left):
                 sets = _join(sets, left, right)
                 rows, runs = rows[stop:], runs[stop:]  # those before have been compared with all in their run

@@ -131,6 +131,36 @@ def test_batches_do_not_depend_on_the_number_of_workers(
     assert read(4) == alone
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+@pytest.mark.parametrize("num_workers", [1, 3])
+def test_batches_that_were_taken_stay_as_they_are(store: tuple[ImageStore, np.ndarray], num_workers: int) -> None:
+    """Workers write into the same memory again and again, also after an epoch that was left early."""
+    opened, rows = store
+    batches = AugmentedBatches(opened, rows, np.arange(N_IMAGES), resolve_policy("test", POLICY, (16, 16)))
+    plan = plan_of([8] * N_IMAGES)
+    loader = load_training_batches(batches, plan, num_workers, pin_memory=False)
+    next(iter(loader))
+    for epoch in range(2):
+        plan.set_epoch(epoch)
+        expected = [batches[batch] for batch in plan]
+        taken = list(loader)
+        assert len(taken) == len(expected) == 46
+        for (images, labels), (other_images, other_labels) in zip(taken, expected, strict=True):
+            assert torch.equal(images, other_images)
+            assert torch.equal(labels, other_labels)
+
+
+def test_epochs_open_no_picture_and_write_no_file(store: tuple[ImageStore, np.ndarray], tmp_path: Path) -> None:
+    opened, rows = store
+    for path in tmp_path.glob("*.png"):
+        path.unlink()  # what is not there cannot be decoded
+    before = {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.rglob("*")]}
+    batches = AugmentedBatches(opened, rows, np.arange(N_IMAGES), resolve_policy("test", POLICY, (16, 16)))
+    loader = load_training_batches(batches, plan_of([2] * N_IMAGES), 0, pin_memory=False)
+    assert [sum(len(images) for images, _ in loader) for _ in range(2)] == [46, 46]
+    assert {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.rglob("*")]} == before
+
+
 def test_loading_takes_no_numbers_from_the_models_random_state(store: tuple[ImageStore, np.ndarray]) -> None:
     opened, rows = store
     batches = AugmentedBatches(opened, rows, np.arange(N_IMAGES), resolve_policy("test", POLICY, (16, 16)))

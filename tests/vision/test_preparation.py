@@ -35,9 +35,15 @@ def resize_by_pillow(image: np.ndarray, size_px: tuple[int, int], interpolation:
 @pytest.mark.parametrize("interpolation", INTERPOLATIONS)
 @pytest.mark.parametrize(
     ("shape", "size_px"),
-    [((200, 200), (128, 128)), ((30, 40), (64, 64)), ((20, 90), (50, 40)), ((150, 40), (60, 60)), ((90, 99), (31, 34))],
+    [
+        ((200, 200), (128, 128)),
+        ((30, 40), (64, 64)),
+        ((20, 90), (50, 40)),
+        ((150, 40), (60, 60)),
+        ((170, 200), (31, 34)),
+    ],
 )
-def test_up_to_four_times_smaller_equals_pillow(
+def test_up_to_six_times_smaller_equals_pillow(
     shape: tuple[int, int], size_px: tuple[int, int], interpolation: str
 ) -> None:
     image = draw_photo(*shape)

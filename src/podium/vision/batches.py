@@ -1,7 +1,7 @@
 """From the image store to batches: a plan of what is drawn, and workers that only augment."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -121,7 +121,7 @@ class _BatchesInSlots(Dataset[_Slot]):
         self._n_written = 0  # by this worker
 
     def __getitem__(self, batch: PlannedBatch) -> _Slot:
-        worker, slot = get_worker_info().id, self._n_written % self._slots.shape[1]
+        worker, slot = _name_worker(), self._n_written % self._slots.shape[1]
         self._n_written += 1
         images = self._slots[worker, slot, : len(batch.positions)].numpy()
         return worker, slot, self._batches.write_images(batch, images)
@@ -135,18 +135,23 @@ class _BatchesInSlots(Dataset[_Slot]):
         return images, torch.from_numpy(labels)
 
 
-def _hand_over(written: _Slot) -> _Slot:
+def _name_worker() -> int:
+    worker = get_worker_info()
+    if worker is None:
+        raise RuntimeError("slots belong to worker processes")
+    return worker.id
+
+
+def _hand_over(written: Any) -> Any:
     """Leave labels an array: the loader would make a tensor of them, with shared memory of its own."""
     return written
 
 
-class _SlotLoader(DataLoader[tuple[Tensor, Tensor]]):
+class _SlotLoader(DataLoader[Any]):
     """A loader whose workers hand over slots, and whose batches are what lies in them."""
 
-    dataset: _BatchesInSlots
-
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:  # type: ignore[override]
-        return map(self.dataset.take_out, super().__iter__())
+        return map(cast(_BatchesInSlots, self.dataset).take_out, super().__iter__())
 
 
 class StoredBatches(Dataset[tuple[Tensor, Tensor]]):
@@ -180,7 +185,7 @@ def load_training_batches(
     if not num_workers:
         return DataLoader(batches, pin_memory=pin_memory, **common)
     return _SlotLoader(
-        _BatchesInSlots(batches, plan.batch_size, num_workers, pin_memory),  # type: ignore[arg-type]
+        _BatchesInSlots(batches, plan.batch_size, num_workers, pin_memory),
         num_workers=num_workers,
         collate_fn=_hand_over,
         persistent_workers=True,

@@ -334,7 +334,8 @@ class ShineThrough(albumentations.ImageOnlyTransform):
         paper = _find_paper_tone(img)
         back = cv2.warpAffine(img, landing, (width, height), borderMode=cv2.BORDER_CONSTANT, borderValue=(paper,) * 3)
         share = 1.0 - np.float32(strength) * np.maximum(1.0 - LEVELS / max(paper, 1), 0.0)
-        return _multiply(img, cv2.LUT(cv2.GaussianBlur(back, (0, 0), blur_px), share))
+        back = cv2.GaussianBlur(back, (0, 0), blur_px)
+        return _multiply(img, np.asarray(cv2.LUT(back, share), np.float32))
 
 
 def _draw_field(rng: np.random.Generator, size_px: tuple[int, int], cell_px: float) -> Plane:
