@@ -51,7 +51,7 @@ ui: setup ## open MLflow and Kedro-Viz on this machine; Ctrl-C ends both
 
 bench: setup ## time Podium against what one would take instead; ARGS="--list" names the benches
 	@$(BIN)/pip install --quiet --no-deps --target .bench-packages --upgrade -r benchmarks/requirements.txt
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@PYTHONPATH="$(CURDIR)/.bench-packages" $(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## remove caches and build leftovers; data, results and .venv stay
 	@rm -rf .bench-packages .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .viz build dist src/*.egg-info

@@ -10,7 +10,7 @@ from podium.vision import fast_transforms
 from podium.vision.augmentation import augment_batch, build_policy
 
 CASES: list[tuple[str, dict[str, Any]]] = [
-    ("Affine", {}),
+    ("Affine", {"rotate": 45}),
     ("Affine", {"rotate": [-30, 30], "shear": [-5, 5], "scale": [0.75, 1.1], "fill": 255}),
     ("Affine", {"scale": [0.9, 1.1], "translate_percent": [-0.06, 0.06], "rotate": [-12, 12], "border_mode": 4}),
     ("Affine", {"scale": {"x": [0.5, 1.5], "y": [0.9, 1.1]}, "keep_ratio": False, "fill": [10, 20, 30]}),
