@@ -16,8 +16,8 @@ class TrainingConfig(BaseModel):
         channels_last: Whether pictures and weights lie with channels last in memory, which convolutions like.
         compile: Whether ``torch.compile`` makes kernels first: minutes at the start, then faster steps on a GPU.
         num_workers: Processes that augment; null takes one a core but one. Results do not depend on it.
-        num_threads: Threads of torch on a CPU; null takes torch's own number, one a core, or ``OMP_NUM_THREADS``. Sums in
-            another order are other bytes, so the last digits of a result depend on it.
+        num_threads: Threads of torch on a CPU; null takes torch's own number, one a core, or ``OMP_NUM_THREADS``. Sums
+            in another order are other bytes, so the last digits of a result depend on it.
         progress: Whether to draw progress bars.
         checkpoint_dir: Where interrupted folds go on from.
     """
