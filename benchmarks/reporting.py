@@ -29,7 +29,7 @@ def summarise(outcome: Outcome) -> dict[str, Any]:
         "ratio": _spread(outcome.ratios()),
         "contenders": {
             name: {
-                **_spread(values),
+                **(_spread(values) or {}),
                 "figures": values,
                 "ratio": _spread(outcome.ratios(name)) if name != OURS else None,
                 "command": list(next(c.command for c in bench.contenders if c.name == name)),

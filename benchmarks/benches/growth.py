@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -328,7 +329,7 @@ def draw_members(
 
     from podium.probabilities import make_table
 
-    partitions = {}
+    partitions: dict[str, Callable[[], pd.DataFrame]] = {}
     folder.mkdir(exist_ok=True)
     for member in members:
         for fold in FOLDS:
@@ -337,7 +338,7 @@ def draw_members(
             table.attrs.update(attrs or {})
             path = folder / f"{member}-{fold}.parquet"
             table.to_parquet(path)
-            partitions[f"{member}/fold_{fold}"] = lambda path=path: pd.read_parquet(path)
+            partitions[f"{member}/fold_{fold}"] = partial(pd.read_parquet, path)
     return partitions
 
 

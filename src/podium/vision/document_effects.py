@@ -141,7 +141,7 @@ class PaperFolds(albumentations.ImageOnlyTransform):
         """Rub the ink off along creases, down to the paper's tone, then shade the page."""
         lacking = np.maximum(np.float32(_find_paper_tone(img)) - LEVELS, 0.0)
         rubbed_off = cv2.multiply(cv2.LUT(img, lacking), _spread(wear))
-        worn = cv2.add(img, rubbed_off, dtype=cv2.CV_32F)
+        worn = np.asarray(cv2.add(img, rubbed_off, dtype=cv2.CV_32F), np.float32)
         return _multiply(worn, _spread(light))
 
     def _draw_distances(self, height: int, width: int) -> Plane:
