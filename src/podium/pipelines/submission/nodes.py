@@ -39,7 +39,7 @@ def answer_template(
         return submission_template[columns]
     target = classes.set_index("label")["target"]
     predicted = ensemble_probabilities[["image_id"]].assign(label=to_matrix(ensemble_probabilities).argmax(axis=1))
-    asked = submission_template[["image_id"]].merge(predicted, on="image_id", how="left")
+    asked = submission_template[["image_id"]].merge(predicted, on="image_id", how="left", validate="many_to_one")
     label = asked["label"].set_axis(submission_template.index)
     unreadable = submission_template["image_id"].isin(quarantined_images["image_id"])
     raise_if_any(
