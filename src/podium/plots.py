@@ -46,7 +46,9 @@ def draw_grid(
     gap = max(1, width // 16)
     spaced = np.pad(images, ((0, 0), (0, 0), (0, gap), (0, gap), (0, 0)), constant_values=255)
     sheet = spaced.transpose(0, 2, 1, 3, 4).reshape(n_rows * (height + gap), n_columns * (width + gap), 3)
-    figure = Figure(figsize=(1.3 * n_columns + 1.6, 1.3 * n_rows * height / width + 0.9), layout="constrained")
+    titles_in = 0.3 + 0.11 * max(map(len, row_titles))  # a wide letter of 8 points takes 0.11 inches
+    size_in = (1.3 * n_columns + titles_in, 1.3 * n_rows * height / width + 0.9)
+    figure = Figure(figsize=size_in, layout="constrained")
     axis, fonts = figure.subplots(), find_fonts()
     axis.imshow(sheet)
     axis.set_xticks((np.arange(n_columns) + 0.5) * (width + gap) - gap / 2, column_titles, fontsize=8, family=fonts)
