@@ -8,11 +8,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.benches import list_benches
+from benchmarks.benches import growth, ingestion, input_path, memory, prediction, start_up, training, training_step
 from benchmarks.harness import run_bench
 from benchmarks.machine import ROOT, describe_machine
 from benchmarks.options import Options
 from benchmarks.reporting import tabulate, write_results
+
+MODULES = (ingestion, input_path, training, training_step, prediction, start_up, memory, growth)
 
 
 def main() -> None:
@@ -25,7 +27,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "data/benchmarks/results")
     parser.add_argument("--list", action="store_true", help="name the benches and end")
     arguments = parser.parse_args()
-    benches = list_benches(Options(arguments.pictures, arguments.timm_scripts))
+    options = Options(arguments.pictures, arguments.timm_scripts)
+    benches = [bench for module in MODULES for bench in module.define(options)]
     wanted = [b for b in benches if not arguments.benches or b.name.startswith(tuple(arguments.benches))]
     if arguments.list or not wanted:
         sys.stdout.write("".join(f"{bench.name}: {bench.title}\n" for bench in benches))

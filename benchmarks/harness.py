@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -121,12 +123,20 @@ def _run_contender(contender: Contender, measure: str, timeout_s: float) -> floa
     with tempfile.TemporaryFile() as output:
         start = time.perf_counter()
         try:
-            process = subprocess.run(
+            process = subprocess.Popen(
                 contender.command, cwd=contender.folder, env={**os.environ, **contender.env}, stdout=output,
-                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=timeout_s, check=False,
+                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except OSError as error:
             return str(error)
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
+            return str(error)
+        finally:  # Ctrl-C too; workers of a contender would else go on, beside the next one
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         elapsed_s = time.perf_counter() - start
         output.seek(0)
         lines = [line for line in output.read().decode(errors="replace").splitlines() if line.strip()]

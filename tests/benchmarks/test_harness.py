@@ -1,6 +1,7 @@
 """A bench runs its contenders in turn, and compares round by round."""
 
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -70,6 +71,15 @@ def test_contender_that_fails_is_left_out_and_says_why(code: str, told: str) -> 
 def test_command_that_is_not_there_is_a_failure() -> None:
     missing = Contender("missing", ["no-such-command-anywhere"])
     assert "no-such-command-anywhere" in run_bench(bench([missing]), 1).failures["missing"]
+
+
+def test_contender_that_takes_too_long_is_stopped_with_all_that_it_started(tmp_path: Path) -> None:
+    grandchild = f"import time, pathlib; time.sleep(2); pathlib.Path({str(tmp_path / 'late')!r}).touch()"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
+    stopped = run_bench(bench([Contender("podium", [sys.executable, "-c", code])]), 1, timeout_s=0.5)
+    assert "timed out" in stopped.failures["podium"]
+    time.sleep(2.5)
+    assert not (tmp_path / "late").exists()
 
 
 def test_ratio_is_with_the_best_of_each_round() -> None:

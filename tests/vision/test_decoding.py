@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
+from sklearn.datasets import load_sample_image
 
+from podium.vision import decoding
 from podium.vision.decoding import UnreadableImage, decode_image, hash_perceptually
 
 PLENTY = 10**6
@@ -93,6 +95,31 @@ def test_jpeg_equals_opencv_for_every_orientation(picture: np.ndarray, orientati
     data = save(picture, "JPEG", quality=90, exif=exif)
     expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     np.testing.assert_array_equal(decode_image(data, PLENTY), expected)
+
+
+def test_damaged_jpegs_are_judged_and_decoded_as_by_pillow_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = np.asarray(Image.fromarray(load_sample_image("china.jpg")).resize((320, 240)))
+    rng = np.random.default_rng(0)
+    whole = np.frombuffer(save(photo, "JPEG", quality=85), np.uint8)
+    files = [whole.tobytes()]
+    for _ in range(100):
+        places = rng.integers(20, len(whole), 3)
+        overwritten = whole.copy()
+        overwritten[places] = rng.integers(0, 256, 3)
+        files += [overwritten.tobytes(), np.delete(whole, np.arange(places[0], places[0] + 9) % len(whole)).tobytes()]
+    quick = [decode_or_refuse(data) for data in files]
+    monkeypatch.setattr(decoding, "_decode_colour_jpeg", lambda image, data: None)
+    expected = [decode_or_refuse(data) for data in files]
+    assert len({type(result) for result in expected}) == 2, "some must be refused, and some decoded"
+    for found, wanted in zip(quick, expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def decode_or_refuse(data: bytes) -> np.ndarray | str:
+    try:
+        return decode_image(data, PLENTY)
+    except UnreadableImage as error:
+        return str(error)
 
 
 def test_broken_exif_leaves_the_picture_as_it_is(picture: np.ndarray) -> None:

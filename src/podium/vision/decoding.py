@@ -1,7 +1,8 @@
 """From the bytes of an image file to upright 8-bit RGB, and to a perceptual hash.
 
-Pillow alone decodes. OpenCV gives the same bytes and is up to a third faster, but silently fills what is missing of a
-cut-off JPEG, and of 249 randomly damaged ones that Pillow refused it accepted 97.
+Pillow reads every header and decodes all that is not a plain colour JPEG. Those go to libjpeg-turbo by way of
+simplejpeg: the same bytes in half of Pillow's time. It refuses whatever the library so much as warns of; then Pillow has
+the last word. OpenCV is nearly as quick, but silently fills what is missing of a cut-off JPEG.
 """
 
 import io
@@ -14,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pyarrow as pa
+import simplejpeg
 from PIL import ExifTags, Image, ImageCms, ImageFile, PngImagePlugin
 
 from podium.vision.reduction import halve
@@ -74,6 +76,8 @@ def decode_image(data: bytes, max_pixels: int) -> np.ndarray:
     _check_size(image, max_pixels)
     with _naming_damage(str(image.format)):
         _check_completeness(str(image.format), data, header_end=stream.tell())
+        if (pixels := _decode_colour_jpeg(image, data)) is not None:
+            return pixels
         image.load()
         return _copy_pixels(_turn_upright(image, _convert_to_rgb(image)))
 
@@ -92,8 +96,8 @@ def hash_perceptually(image: np.ndarray) -> str:
     Returns:
         64 hexadecimal digits, row by row; compare by the number of differing bits (0 to 256).
     """
-    smaller = halve(image, (8 * _HASH_ROWS, 8 * _HASH_COLUMNS))
-    tiny = _average_blocks(cv2.cvtColor(smaller, cv2.COLOR_RGB2GRAY))
+    smaller = halve(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (8 * _HASH_ROWS, 8 * _HASH_COLUMNS))
+    tiny = _average_blocks(smaller)
     return np.packbits(tiny[:, 1:] > tiny[:, :-1] + 1).tobytes().hex()
 
 
@@ -146,6 +150,17 @@ def _check_completeness(name: str, data: bytes, header_end: int) -> None:
         PngImagePlugin.PngImageFile(io.BytesIO(data)).verify()
     if name in ("JPEG", "MPO", "JPEG2000") and data.find(b"\xff\xd9", header_end) < 0:
         raise UnreadableImage(f"truncated: {name} file without an end marker")
+
+
+def _decode_colour_jpeg(image: ImageFile.ImageFile, data: bytes) -> np.ndarray | None:
+    """Decode a sound, upright JPEG in colour to uint8, (height, width, 3), contiguous; give nothing for any other."""
+    if image.format != "JPEG" or image.mode != "RGB" or _get_transposition(image) is not None:
+        return None
+    try:
+        pixels = simplejpeg.decode_jpeg(data, strict=True)
+    except ValueError:
+        return None
+    return pixels if pixels.shape[1::-1] == image.size else None
 
 
 @contextmanager
@@ -216,12 +231,17 @@ def _scale_unbounded(values: np.ndarray) -> np.ndarray:
 
 
 def _turn_upright(opened: Image.Image, image: Image.Image) -> Image.Image:
-    """Apply the orientation that ``opened`` states (Pillow itself does so for TIFF); a broken EXIF part states none."""
-    try:
-        method = _TRANSPOSE.get(opened.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:
-        return image
+    """Apply the orientation that ``opened`` states (Pillow itself does so for TIFF)."""
+    method = _get_transposition(opened)
     return image if method is None else image.transpose(method)
+
+
+def _get_transposition(opened: Image.Image) -> Image.Transpose | None:
+    """Find how a picture must be turned; a broken EXIF part states nothing."""
+    try:
+        return _TRANSPOSE.get(opened.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        return None
 
 
 def _copy_pixels(image: Image.Image) -> np.ndarray:

@@ -10,7 +10,7 @@ def halve(image: np.ndarray, least_px: tuple[int, int]) -> np.ndarray:
     Odd sides end it, as something would have to be cut off or shifted.
 
     Args:
-        image: uint8, (height, width, channels).
+        image: uint8, (height, width, channels) or (height, width).
         least_px: Height and width that must be left.
 
     Returns:

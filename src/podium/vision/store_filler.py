@@ -1,7 +1,7 @@
 """Filling an image store: which files to open, which of them to decode, and the table of what they turned out to be."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +62,10 @@ class StoreFiller:
         todo = self._find_changed(wanted)
         bar = tqdm(total=len(todo), desc="decoding", unit="image", disable=not (progress and todo))
         with _limit_opencv_threads(), bar:
-            for batch in _cut_batches(todo, self._writer.header.row_bytes):
-                self._process(batch)
+            for reading in self._read_ahead(_cut_batches(todo, self._writer.header.row_bytes)):
+                self._process(reading)
                 self._writer.commit_if_due()
-                bar.update(len(batch))
+                bar.update(len(reading))
         self._forget_vanished(wanted)
         self._writer.finish()
         table = pd.DataFrame([self._describe(path) for path in paths], columns=list(_RESULT_DTYPES))
@@ -82,9 +82,20 @@ class StoreFiller:
                 todo[path] = stamp
         return todo
 
-    def _process(self, batch: list[str]) -> None:
-        """Read a batch of files, then decode each new content once: two steps, so that no count hangs on timing."""
-        reads = dict(zip(batch, self._pool.map(read_file, [self._root / path for path in batch]), strict=True))
+    def _read_ahead(self, batches: Iterable[list[str]]) -> Iterator[dict[str, Future[SourceFile | str]]]:
+        """Begin to read each batch before the last one is decoded, so that no thread waits for the others."""
+        reading: dict[str, Future[SourceFile | str]] = {}
+        for batch in batches:
+            upcoming = {path: self._pool.submit(read_file, self._root / path) for path in batch}
+            if reading:
+                yield reading
+            reading = upcoming
+        if reading:
+            yield reading
+
+    def _process(self, reading: dict[str, Future[SourceFile | str]]) -> None:
+        """Wait for a batch of files, then decode each new content once: two steps, so that no count hangs on timing."""
+        reads = {path: future.result() for path, future in reading.items()}
         self._unread.update({path: read for path, read in reads.items() if isinstance(read, str)})
         files = {path: read for path, read in reads.items() if isinstance(read, SourceFile)}
         fresh = {file.sha256: file.data for file in files.values() if not self._is_known(file.sha256)}

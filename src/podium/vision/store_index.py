@@ -17,7 +17,7 @@ from podium.vision.source_files import FileStamp
 
 INDEX_NAME = "index.parquet"
 DRAFT_NAME = "index.parquet.new"
-_VERSION = 3  # raise it when decoding or preparing changes: older stores are then filled anew
+_VERSION = 4  # raise it when decoding or preparing changes: older stores are then filled anew
 _HEADER_KEY = b"podium_image_store"
 _SCHEMA = pa.schema(
     [
