@@ -1,8 +1,8 @@
 """From the bytes of an image file to upright 8-bit RGB, and to a perceptual hash.
 
 Pillow reads every header and decodes all that is not a plain colour JPEG. Those go to libjpeg-turbo by way of
-simplejpeg: the same bytes in half of Pillow's time. It refuses whatever the library so much as warns of; then Pillow has
-the last word. OpenCV is nearly as quick, but silently fills what is missing of a cut-off JPEG.
+simplejpeg: the same bytes in half of Pillow's time. It refuses whatever the library so much as warns of; then Pillow
+has the last word. OpenCV is nearly as quick, but silently fills what is missing of a cut-off JPEG.
 """
 
 import io
