@@ -227,6 +227,23 @@ def test_faults_of_all_groups_are_listed_at_once() -> None:
         ({"distillation": {"teachers": ["합"]}}, "recipes.새것.distillation.teachers: '합' is a join itself"),
         ({"join": ["나이"], "attribute": "age"}, "recipes.새것: a recipe with join gives the whole class"),
         ({"join": ["나이"], "distillation": {"teachers": ["기준"]}}, "recipes.새것: a recipe with join trains nothing"),
+        ({"soup": {"recipes": ["기준1"]}}, "recipes.새것.soup.recipes: '기준1' does not exist; did you mean '기준'?"),
+        ({"soup": {"recipes": ["새것"]}}, "recipes.새것.soup.recipes: '새것' is the recipe itself"),
+        ({"soup": {"recipes": ["기준", "기준"]}}, "recipes.새것.soup.recipes: '기준' stands there twice"),
+        ({"soup": {"recipes": ["합"]}}, "recipes.새것.soup.recipes: '합' is a join itself"),
+        ({"soup": {"recipes": ["수프"]}}, "recipes.새것.soup.recipes: '수프' is a soup itself"),
+        ({"soup": {"recipes": ["나이"]}}, "recipes.새것.soup.recipes: '나이' has attribute 'age', the soup None"),
+        (
+            {"model": {"backbone": "resnet18"}, "soup": {"recipes": ["나이"]}},
+            "recipes.새것.soup.recipes: '나이' has model.backbone 'resnet10t', the soup 'resnet18'",
+        ),
+        ({"soup": {"recipes": ["밋밋"]}, "join": ["나이"]}, "recipes.새것: join multiplies probabilities"),
+        ({"soup": {"recipes": ["밋밋"]}, "pseudo_labels": True}, "recipes.새것: a recipe with soup trains nothing"),
+        (
+            {"soup": {"recipes": ["밋밋"]}, "distillation": {"teachers": ["밋밋"]}},
+            "recipes.새것: a recipe with soup trains nothing, so it has no",
+        ),
+        ({"soup": {"how": "greedily"}}, "recipes.새것.soup.how: "),
         ({"freezing": {"name": "melting", "thaw_epoch": 10}}, "recipes.새것.freezing.thaw_epoch: epoch 10 never"),
         ({"averaging": {"name": "swa", "start_epoch": 12}}, "recipes.새것.averaging.start_epoch: epoch 12 never comes"),
         ({"input": {"progressive": {"epochs": 12}}}, "recipes.새것.input.progressive.epochs: epoch 12 never comes"),
@@ -242,5 +259,7 @@ def test_recipe_that_contradicts_itself_or_others_is_named(recipe: dict[str, Any
     parameters["recipes"] |= {
         "나이": {"policy": "none", "attribute": "age"},
         "합": {"policy": "none", "join": ["나이"]},
+        "밋밋": {"policy": "none"},
+        "수프": {"policy": "none", "soup": {"recipes": ["밋밋"]}},
     }
     assert list_cases(parameters)[0].startswith(case)

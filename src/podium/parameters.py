@@ -4,12 +4,16 @@ from collections.abc import Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, StrictBool, ValidationError
 
 from podium.competitions.config import Competition
 from podium.errors import InputError, suggest
 from podium.pipelines.augmentation.config import PolicySteps
+from podium.pipelines.compare.config import CompareConfig
+from podium.pipelines.ensemble.config import EnsembleConfig
 from podium.pipelines.ingestion.config import IngestionConfig
+from podium.pipelines.ledger.config import LedgerConfig
+from podium.pipelines.pseudo_label.config import PseudoLabelConfig
 from podium.pipelines.selection.nodes import merge_recipe
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.config import TrainingConfig
@@ -34,6 +38,15 @@ class Parameters(BaseModel):
     splitting: SplittingConfig
     training: TrainingConfig
     tuning: TuningConfig = TuningConfig()
+    pseudo_label: PseudoLabelConfig = PseudoLabelConfig()
+    compare: CompareConfig = CompareConfig()
+    ensemble: EnsembleConfig = EnsembleConfig()
+    ledger: LedgerConfig = LedgerConfig()
+    public_score: float | None = None
+    submission: str | None = None
+    score_note: str = ""
+    replace_score: StrictBool = False
+    final_pair: StrictBool = False
     weights_dir: str
 
 
@@ -98,32 +111,66 @@ def _list_recipe_errors(parameters: dict[str, Any]) -> list[str]:
 
 
 def _list_source_errors(recipe: Recipe, recipes: dict[str, Any]) -> list[str]:
-    """Name the recipes that one is taught by or joins and that cannot serve so."""
+    """Name the recipes that one is taught by, joins or averages and that cannot serve so."""
     cases = []
-    for place, sources in (("join", recipe.join), ("distillation.teachers", recipe.distillation.teachers)):
+    for place, sources in (
+        ("join", recipe.join),
+        ("soup.recipes", recipe.soup.recipes),
+        ("distillation.teachers", recipe.distillation.teachers),
+    ):
         for source in sources:
             where = f"recipes.{recipe.name}.{place}: '{source}'"
             if source not in recipes:
                 cases.append(f"{where} does not exist; {suggest(source, recipes)}")
                 continue
             try:
-                other = merge_recipe(source, recipes)
-            except InputError:  # told of that recipe itself
+                other = Recipe.model_validate(merge_recipe(source, recipes))
+            except (InputError, ValidationError):  # told of that recipe itself
                 continue
             if source == recipe.name:
                 cases.append(f"{where} is the recipe itself")
             elif sources.count(source) > 1:
                 cases.append(f"{where} stands there twice")
-            elif other.get("join"):
+            elif other.join:
                 cases.append(f"{where} is a join itself; name the recipes that it joins")
-            elif place == "join" and other.get("attribute") is None:
+            elif place == "soup.recipes":
+                cases += _list_soup_errors(where, recipe, other)
+            elif place == "join" and other.attribute is None:
                 cases.append(f"{where} learns the whole class; a join takes recipes that state an attribute")
-            elif place != "join" and other.get("attribute") != recipe.attribute:
-                cases.append(
-                    f"{where} learns {_name_target(other.get('attribute'))}, not {_name_target(recipe.attribute)}"
-                )
-    if recipe.join and recipe.distillation.teachers:
-        cases.append(f"recipes.{recipe.name}: a recipe with join trains nothing, so it has no distillation.teachers")
+            elif place != "join" and other.attribute != recipe.attribute:
+                cases.append(f"{where} learns {_name_target(other.attribute)}, not {_name_target(recipe.attribute)}")
+    return cases + _list_idle_errors(recipe)
+
+
+def _list_soup_errors(where: str, recipe: Recipe, other: Recipe) -> list[str]:
+    """Name each leaf in which a recipe's network differs from that of the soup that averages it."""
+    if other.soup.recipes:
+        return [f"{where} is a soup itself; name the recipes that it averages"]
+    found = other.architecture
+    return [
+        f"{where} has {leaf} {found[leaf]!r}, the soup {value!r}; base both on one recipe"
+        for leaf, value in recipe.architecture.items()
+        if found[leaf] != value
+    ]
+
+
+def _list_idle_errors(recipe: Recipe) -> list[str]:
+    """Name what a recipe that trains nothing cannot have."""
+    cases = []
+    for key, is_used in (("join", recipe.join), ("soup", recipe.soup.recipes)):
+        if is_used and recipe.distillation.teachers:
+            cases.append(
+                f"recipes.{recipe.name}: a recipe with {key} trains nothing, so it has no distillation.teachers"
+            )
+        if is_used and recipe.pseudo_labels:
+            cases.append(
+                f"recipes.{recipe.name}: a recipe with {key} trains nothing, so it takes no pseudo_labels; set it to "
+                "false here, its sources may have it"
+            )
+    if recipe.join and recipe.soup.recipes:
+        cases.append(
+            f"recipes.{recipe.name}: join multiplies probabilities, soup averages weights; keep one of the two"
+        )
     if recipe.join and recipe.attribute is not None:
         cases.append(f"recipes.{recipe.name}: a recipe with join gives the whole class, so it has no attribute")
     return cases

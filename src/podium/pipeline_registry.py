@@ -4,10 +4,13 @@ from kedro.pipeline import Pipeline
 
 from podium.pipelines import (
     augmentation,
+    compare,
     ensemble,
     evaluation,
     ingestion,
     labels,
+    ledger,
+    pseudo_label,
     selection,
     splitting,
     submission,
@@ -43,5 +46,11 @@ def register_pipelines() -> dict[str, Pipeline]:
         "train": train,
         "tuning": tune,
         "ensemble": finish,
+        "rank": ensemble.create_ranking_pipeline(),
+        "pseudo_label": pseudo_label.create_pipeline(),
+        "pseudo_label_gain": pseudo_label.create_gain_pipeline(),
+        "compare": compare.create_pipeline(),
+        "share": compare.create_share_pipeline(),
+        "ledger": ledger.create_pipeline(),
         "__default__": train + finish,
     }

@@ -18,9 +18,10 @@ def describe_results(catalog: DataCatalog, outputs: set[str]) -> Iterator[str]:
         "contact_sheet",
         "worst_images",
         "lr_curve_picture",
+        "submission_page",
     ):
         if name in outputs:
-            yield f"{name.replace('_', ' ')}: {_shorten(vars(catalog[name])['_filepath'])}"
+            yield f"{name.replace('_', ' ')}: {_shorten(_locate(catalog[name]))}"
     if outputs:
         yield "look closer: make ui (MLflow and kedro-viz in a browser)"
     if "submission" in outputs:
@@ -37,13 +38,25 @@ def tabulate_scores(weights: pd.DataFrame, scores: dict[str, Any]) -> str:
     rows = [(row.member, f"{row.weight:.3f}", row.macro_f1, row.accuracy, row.n_images) for row in weights.itertuples()]
     rows.append(("ensemble", "", scores["macro_f1"], scores["accuracy"], scores["n_images"]))
     rows += [(f"  {name}", "", s["macro_f1"], s["accuracy"], s["n_images"]) for name, s in scores["attributes"].items()]
+    nested = scores["nested"]
+    rows.append(("ensemble, nested", "", nested["macro_f1"], nested["accuracy"], nested["n_images"]))
     rows.append(("chance", "", scores["chance_macro_f1"], None, scores["n_images"]))
     width = max(len(str(row[0])) for row in rows)
     lines = [f"{'out of fold':<{width}}  weight  macro F1  accuracy  images"]
     for name, weight, f1, accuracy, n_images in rows:
         shown = "" if accuracy is None else f"{accuracy:.4f}"
         lines.append(f"{name:<{width}}  {weight:>6}  {f1:>8.4f}  {shown:>8}  {n_images:>6}")
+    expected = scores["expected_private"]
+    lines.append(
+        f"to expect on {expected['n_images']} private images: {expected['criterion'].replace('_', ' ')} "
+        f"{expected['score']:.4f} ({expected['low']:.4f} to {expected['high']:.4f})"
+    )
     return "\n".join(lines)
+
+
+def _locate(dataset: Any) -> Any:
+    """Return the path of what a dataset holds now, or will hold."""
+    return dataset._get_load_path() if getattr(dataset, "_version", None) else vars(dataset)["_filepath"]
 
 
 def _shorten(path: Any) -> str:

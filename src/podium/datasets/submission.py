@@ -23,16 +23,20 @@ class SubmissionDataset(CSVDataset):
     def __init__(self, **options: Any) -> None:
         """Take the options of ``CSVDataset``."""
         super().__init__(**options)
-        self._is_withheld = False
+        self._withheld: pd.DataFrame | None = None
 
     def save(self, data: pd.DataFrame) -> None:
-        self._is_withheld = data.empty
-        if not self._is_withheld:
+        self._withheld = data if data.empty else None
+        if self._withheld is None:
             super().save(data)
+
+    def load(self) -> pd.DataFrame:
+        """Read the table; the one without rows that was just kept back, if it was."""
+        return super().load() if self._withheld is None else self._withheld
 
     def resolve_load_version(self) -> str | None:
         """Kedro asks for the version just saved; of what was not written, there is none to find."""
-        return self.resolve_save_version() if self._is_withheld else super().resolve_load_version()
+        return self.resolve_save_version() if self._withheld is not None else super().resolve_load_version()
 
     def find_written(self) -> str | None:
         """Return the path of this run's submission, or None when nothing was submitted."""

@@ -32,7 +32,7 @@ def require_feasible(recipe: Recipe, weights_dir: Path) -> tuple[InputSpec, Path
         InputError: A name is unknown, weights are missing or do not fit, or a size, view or stage is impossible.
     """
     require_optimizer(recipe)
-    weights = None if recipe.join else find_starting_weights(recipe.model, weights_dir)  # a join trains nothing
+    weights = find_starting_weights(recipe.model, weights_dir) if recipe.trains else None
     spec = resolve_input(recipe)
     require_views(recipe, spec)
     backbone = build_backbone(recipe.model, spec.size_px, weights).eval()

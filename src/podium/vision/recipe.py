@@ -264,6 +264,19 @@ class DistillationConfig(_Part):
     temperature: Positive = 2.0
 
 
+class SoupConfig(_Part):
+    """The average of finished members' weights (Wortsman et al., 2022); such a recipe trains nothing itself.
+
+    Attributes:
+        recipes: Whose members are averaged, fold by fold; all have one architecture. Empty is no soup.
+        how: ``uniform`` averages all of them. ``greedy`` begins with the best by ``criterion`` on the held-out images,
+            takes the next best in turn, and keeps each with which the soup's score does not fall.
+    """
+
+    recipes: tuple[str, ...] = ()
+    how: Literal["uniform", "greedy"] = "uniform"
+
+
 class Recipe(_Part):
     """One trained model, by name.
 
@@ -272,6 +285,7 @@ class Recipe(_Part):
         based_on: The recipe whose values hold where this one is silent.
         join: Recipes of single attributes whose members this one joins into the composite class; it trains nothing
             itself.
+        soup: Recipes of one architecture whose weights this one averages; it trains nothing itself.
         attribute: Learn this attribute alone; null learns the competition's class. Its probabilities are spread evenly
             over the classes that share a value.
         label_shift: Which numbers count as others in training labels: null takes the competition's own rule, ``{}``
@@ -279,6 +293,8 @@ class Recipe(_Part):
         sampler: ``none`` draws every variant once an epoch. With replacement, ``imbalanced`` draws classes evenly (a
             chance of 1 over the class's count) and ``weighted`` halfway there (1 over its square root). ``oversample``
             draws every image, and those of smaller classes again until each class is as large as the largest.
+        pseudo_labels: Whether training also sees the test images of the table ``pseudo_labels``, under the labels that
+            an ensemble gave them; no score is ever on them.
         criterion: The one number that early stopping, the choice of the best epoch, ``plateau`` and the learning
             curves use.
         early_stopping_epochs: Stop after so many epochs without a better criterion; null never stops early.
@@ -292,6 +308,7 @@ class Recipe(_Part):
     based_on: str | None = None
     seed: int = Field(42, ge=0)
     join: tuple[str, ...] = ()
+    soup: SoupConfig = SoupConfig()
     attribute: str | None = None
     model: ModelConfig = ModelConfig()
     head: HeadConfig = HeadConfig()
@@ -307,12 +324,35 @@ class Recipe(_Part):
     mixing: MixingConfig = MixingConfig()
     averaging: AveragingConfig = AveragingConfig()
     distillation: DistillationConfig = DistillationConfig()
+    pseudo_labels: bool = False
     epochs: int = Field(10, ge=1)
     batch_size: int = Field(32, ge=2)
     criterion: Criterion = "macro_f1"
     early_stopping_epochs: int | None = Field(None, ge=1)
     prior_adjustment: float = Field(0.0, ge=0.0, le=2.0)
     test_time_views: tuple[View, ...] = Field(("none",), min_length=1)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Recipes whose finished members this one joins, averages or is taught by, in that order."""
+        return (*self.join, *self.soup.recipes, *self.distillation.teachers)
+
+    @property
+    def trains(self) -> bool:
+        """Whether it trains anything itself, instead of putting finished members together."""
+        return not (self.join or self.soup.recipes)
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """What networks have to share for their weights to have a mean: by leaf, what shapes a network or its input."""
+        head = self.head.model_dump(mode="json", exclude={"start", "margin"})  # these two matter in training alone
+        shown = self.input.model_dump(mode="json", exclude={"progressive"})
+        return {
+            "model.backbone": self.model.backbone,
+            **{f"head.{key}": value for key, value in head.items()},
+            **{f"input.{key}": value for key, value in shown.items()},
+            "attribute": self.attribute,
+        }
 
     @model_validator(mode="after")
     def _require_epochs(self) -> "Recipe":

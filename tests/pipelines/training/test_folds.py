@@ -11,13 +11,20 @@ import torch
 
 from podium.errors import InputError
 from podium.pipelines.training import folds
-from podium.pipelines.training.folds import MemberTables, fit_and_describe, join_and_describe, number_values
+from podium.pipelines.training.folds import (
+    MemberTables,
+    average_and_describe,
+    fit_and_describe,
+    join_and_describe,
+    number_values,
+)
 from podium.probabilities import make_table, to_matrix
 from podium.vision import fitting_store
 from podium.vision.fit import FittedFold, MemberPlan
 from podium.vision.hardware import Hardware
 from podium.vision.input_spec import InputSpec
 from podium.vision.recipe import Recipe
+from podium.vision.soups import Soup
 
 MEMBER = {
     "name": "기준-0a", "recipe": "기준", "recipe_digest": "r1", "attribute": None, "sources": [], "split_digest": "s1",
@@ -68,14 +75,14 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return given
 
 
-def make_tables(**changes: Any) -> MemberTables:
-    return MemberTables(TRAIN, TEST, 4, number_values(CLASSES, ATTRIBUTES), {**MEMBER, **changes})
+def make_tables(extra: pd.DataFrame | None = None, **changes: Any) -> MemberTables:
+    return MemberTables(TRAIN, TEST, 4, number_values(CLASSES, ATTRIBUTES), {**MEMBER, **changes}, extra)
 
 
-def train_fold(fold: int, width_px: int = 8, **recipe: Any) -> dict[str, Any]:
+def train_fold(fold: int, width_px: int = 8, extra: pd.DataFrame | None = None, **recipe: Any) -> dict[str, Any]:
     spec = InputSpec(8, width_px, "stretch", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
     plan = MemberPlan(Recipe.model_validate({"name": "기준", **recipe}), spec, [], None)
-    tables = make_tables(attribute=recipe.get("attribute"))
+    tables = make_tables(extra, attribute=recipe.get("attribute"))
     return fit_and_describe(plan, "저장소", tables, fold, Hardware("cpu", "32-true", 0), Path("checkpoints"), [])
 
 
@@ -177,3 +184,63 @@ def test_joined_probabilities_are_products_and_are_scored_on_true_labels() -> No
     assert history["val_accuracy"] == 0.5
     assert history["val_loss"] == pytest.approx(-(np.log(0.72) + np.log(0.18)) / 2, abs=1e-5)
     assert results["weights"]["tensors"] == {}
+
+
+EXTRA = pd.DataFrame({"image_id": ["시험2", "시험1"], "fold": [0, 1], "sha256": ["z", "y"], "label": [2, 3]})
+
+
+def test_test_images_under_pseudo_labels_train_their_own_fold_and_validate_none(given: dict[str, Any]) -> None:
+    results = train_fold(1, extra=EXTRA, variants={"n_per_image": 2})
+    data = given["data"]
+    assert data.train_rows.tolist() == [ord("a"), ord("c"), ord("y")]
+    assert data.training_labels.tolist() == [1, 3, 3]
+    assert data.n_variants.tolist() == [1, 3, 2]
+    assert data.validation_rows.tolist() == [ord("b"), ord("d")]
+    assert results["oof"]["image_id"].tolist() == ["나", "라"]
+    train_fold(0, extra=EXTRA)
+    assert given["data"].train_rows.tolist() == [ord("b"), ord("d"), ord("z")]
+
+
+def test_pseudo_label_is_a_value_of_the_attribute_that_a_recipe_learns_alone(given: dict[str, Any]) -> None:
+    train_fold(1, extra=EXTRA, attribute="색")
+    assert given["data"].training_labels.tolist() == [0, 0, 0], "class 3 is 백, the first value"
+
+
+def test_averaged_fold_is_described_like_a_trained_one_and_says_what_was_kept(
+    given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Finished:
+        def __init__(self, number: float):
+            self.weights = {"tensors": {"w": torch.tensor([number])}, "header": {"n": number}}
+
+        def load_weights(self) -> dict[str, Any]:
+            return self.weights
+
+    oof = np.array([[0.1, 0.8, 0.1, 0.0], [0.7, 0.1, 0.1, 0.1]], dtype=np.float32)
+    seen: dict[str, Any] = {}
+
+    def make_soup(plan: Any, data: Any, fold: int, hardware: Any, ingredients: Any) -> Soup:
+        seen.update(fold=fold, names=[one.name for one in ingredients], headers=[one.header for one in ingredients])
+        return Soup({"w": torch.ones(1)}, ["나-2"], {"가-1": 0.5, "나-2": 0.75}, 3, oof, oof[::-1])
+
+    monkeypatch.setattr(folds, "make_soup", make_soup)
+    spec = InputSpec(8, 8, "stretch", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+    recipe = Recipe.model_validate({"name": "수프", "soup": {"recipes": ["가", "나"], "how": "greedy"}})
+    tables = make_tables(sources=["가-1", "나-2"])
+    sources: list[Any] = [Finished(1.0), Finished(2.0)]
+    plan = MemberPlan(recipe, spec, [], None)
+    results = average_and_describe(plan, "저장소", tables, 1, Hardware("cpu", "32-true", 0), sources)
+    assert seen == {"fold": 1, "names": ["가-1", "나-2"], "headers": [{"n": 1.0}, {"n": 2.0}]}
+    trained = train_fold(1)
+    assert set(results) == set(trained)
+    header = results["weights"]["header"]
+    assert set(header) == {*trained["weights"]["header"], "soup"}
+    assert header["soup"] == {
+        "how": "greedy", "kept": ["나-2"], "scores": {"가-1": 0.5, "나-2": 0.75}, "n_norms_estimated": 3,
+    }  # fmt: skip
+    assert results["oof"]["image_id"].tolist() == ["나", "라"]
+    assert results["test_probabilities"]["image_id"].tolist() == ["시험1", "시험2"]
+    (row,) = results["history"].to_dict("records")
+    assert (row["fold"], row["epoch"], row["val_accuracy"], row["val_macro_f1"]) == (1, 0, 1.0, 1.0)
+    assert row["val_loss"] == pytest.approx(-(np.log(0.8) + np.log(0.7)) / 2, abs=1e-6)
+    assert results["history"].attrs["name"] == MEMBER["name"]

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from podium.digests import digest_table
-from podium.pipelines.training.member import digest_content, digest_recipe, identify_member
+from podium.digests import digest_table, digest_values
+from podium.pipelines.training.member import NEWER_LEAVES, digest_content, digest_recipe, identify_member
 from podium.vision.recipe import Recipe
 
 RECIPE: dict[str, Any] = {
@@ -16,6 +16,7 @@ RECIPE: dict[str, Any] = {
     "seed": 1,
     "model": {"backbone": "resnet10t", "pretrained": False, "drop_rate": 0.0, "drop_path_rate": 0.0},
     "join": [],
+    "soup": {"recipes": [], "how": "uniform"},
     "attribute": None,
     "head": {"name": "linear", "norm": True, "n_hidden": 512, "start": "library", "margin": 0.3, "scale": 30.0},
     "input": {
@@ -65,6 +66,7 @@ RECIPE: dict[str, Any] = {
     "mixing": {"mixup_alpha": 0.0, "cutmix_alpha": 0.0, "batch_share": 1.0},
     "averaging": {"name": "none", "decay": 0.998, "start_epoch": 0},
     "distillation": {"teachers": [], "share": 0.5, "temperature": 2.0},
+    "pseudo_labels": False,
     "epochs": 10,
     "batch_size": 32,
     "criterion": "macro_f1",
@@ -84,6 +86,7 @@ OTHER = {
     "optimizer.options": {"eps": 1e-7}, "schedule.factor": 0.1, "schedule.milestones": [1], "schedule.cycle_decay": 0.5,
     "schedule.rise_share": 0.5, "freezing.name": "backbone", "freezing.norm_statistics": True, "averaging.name": "ema",
     "averaging.decay": 0.9, "distillation.teachers": ["a"], "distillation.share": 0.25,
+    "soup.recipes": ["a"], "soup.how": "greedy", "pseudo_labels": True,
 }  # fmt: skip
 
 
@@ -142,6 +145,19 @@ def test_recipe_above_states_every_leaf_that_a_recipe_has() -> None:
 @pytest.mark.parametrize("leaf", LEAVES)
 def test_any_changed_leaf_of_the_recipe_makes_a_new_member(leaf: str) -> None:
     assert name_member(recipe=change_recipe(leaf)) != BEFORE
+
+
+def test_leaf_that_came_later_and_says_nothing_leaves_old_names_alone() -> None:
+    older = {key: value for key, value in RECIPE.items() if key not in ("name", "based_on", *NEWER_LEAVES)}
+    plain = Recipe.model_validate({**older, "name": "옛것"}).model_dump(mode="json")
+    assert set(NEWER_LEAVES) < set(plain)
+    assert digest_recipe(Recipe.model_validate(RECIPE)) == digest_values({key: plain[key] for key in older})
+
+
+def test_other_pseudo_labels_make_a_new_member() -> None:
+    made_of = make_inputs()["made_of"]
+    names = {name_member(made_of={**made_of, **more}) for more in ({}, {"pseudo_labels": "a"}, {"pseudo_labels": "b"})}
+    assert len(names) == 3
 
 
 def test_other_terms_of_a_loss_make_a_new_member() -> None:

@@ -40,11 +40,19 @@ ATTRIBUTES: dict[str, Any] = {}
 CLASSES = pd.DataFrame({"label": [0, 1]})
 
 
-def identify(images: pd.DataFrame = IMAGES, classes: pd.DataFrame = CLASSES, **splitting: Any) -> dict[str, Any]:
+EXTRA = pd.DataFrame({"image_id": ["시험"], "fold": [1], "label": [0]})
+
+
+def identify(
+    images: pd.DataFrame = IMAGES,
+    classes: pd.DataFrame = CLASSES,
+    extra: pd.DataFrame = EXTRA,
+    pseudo_labels: bool = False,
+    **splitting: Any,
+) -> dict[str, Any]:
     config = SplittingConfig(**{"n_folds": 2, **splitting})
-    return identify_member(
-        Recipe(name="기준"), [], SPEC, images, FOLDS, TARGETS, VARIANTS, classes, WEIGHTS, [], config
-    )
+    recipe = Recipe(name="기준", pseudo_labels=pseudo_labels)
+    return identify_member(recipe, [], SPEC, images, FOLDS, TARGETS, VARIANTS, classes, WEIGHTS, [], extra, config)
 
 
 @pytest.mark.parametrize(("scheme", "held_out"), [("k_fold", [0, 1]), ("hold_out", [0])])
@@ -60,6 +68,13 @@ def test_class_more_makes_another_member() -> None:
 
 def test_member_says_which_recipe_it_is_of() -> None:
     assert identify()["recipe_digest"] == digest_recipe(Recipe(name="다른 이름"))
+
+
+def test_pseudo_labels_make_another_member_of_a_recipe_that_takes_them_alone() -> None:
+    other = EXTRA.assign(label=1)
+    assert identify(extra=other)["name"] == identify()["name"]
+    names = {identify(pseudo_labels=True)["name"], identify(extra=other, pseudo_labels=True)["name"]}
+    assert len(names) == 2 and identify()["name"] not in names
 
 
 def test_split_that_leaks_has_no_member() -> None:
@@ -93,10 +108,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 def train(tmp_path: Path, finished: dict[str, Any] | None = None, **member: Any) -> Any:
     training = TrainingConfig(checkpoint_dir=tmp_path / "모델", device="cpu", num_workers=0)
-    recipe = Recipe.model_validate({"name": "기준", "join": ("a",) if member.pop("join", False) else ()})
+    recipe = Recipe.model_validate({"name": "기준", **member.pop("recipe_leaves", {})})
     return train_folds(
         {**MEMBER, **member}, recipe, [], SPEC, WEIGHTS, IMAGES, CLASSES, ATTRIBUTES, {"folder": "저장소"}, FOLDS,
-        TARGETS, VARIANTS, finished or {}, training,
+        TARGETS, VARIANTS, finished or {}, EXTRA, training,
     )  # fmt: skip
 
 
@@ -132,6 +147,8 @@ def test_tables_in_any_order_are_joined_by_image(calls: list[dict[str, Any]], tm
     assert joined["fold"].tolist() == [0, 1, 0, 1]
     assert joined["training_label"].tolist() == [0, 1, 1, 1]
     assert joined["n_variants"].tolist() == [1, 2, 3, 4]
+    extra = calls[0]["tables"].extra
+    assert extra[["image_id", "fold", "label", "sha256"]].to_numpy().tolist() == [["시험", 1, 0, "e"]]
     assert calls[0]["tables"].test["image_id"].tolist() == ["시험"]
     assert calls[0]["tables"].n_classes == 2
     assert calls[0]["store"] == "저장소"
@@ -197,7 +214,32 @@ def test_recipe_that_joins_others_trains_nothing(
 
     monkeypatch.setattr(one_fold, "join_and_describe", join)
     finished = {f"{name}/fold_{fold}": finish(pd.DataFrame()) for fold in (0, 1) for name in ("a-1", "b-2")}
-    results = list(train(tmp_path, finished, sources=["a-1", "b-2"], join=True))
+    results = list(train(tmp_path, finished, sources=["a-1", "b-2"], recipe_leaves={"join": ["a", "b"]}))
     assert joined == [(0, 2), (1, 2)]
     assert calls == []
     assert results[1]["oof"] == {"기준-0a/fold_1": "oof"}
+
+
+def test_soup_averages_each_fold_that_is_not_finished_yet(
+    calls: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    averaged = []
+
+    def average(plan: Any, store: str, tables: Any, fold: int, hardware: Any, sources: Any) -> dict[str, Any]:
+        averaged.append((store, fold, [source.history["of"].item() for source in sources]))
+        return {name: name for name in OUTPUTS}
+
+    monkeypatch.setattr(one_fold, "average_and_describe", average)
+    finished = {
+        f"{name}/fold_{fold}": finish(pd.DataFrame({"of": [f"{name} {fold}"]}))
+        for fold in (0, 1)
+        for name in ("a-1", "b-2")
+    }
+    soup = {"sources": ["a-1", "b-2"], "recipe_leaves": {"soup": {"recipes": ["a", "b"]}}}
+    results = list(train(tmp_path, finished, **soup))
+    assert averaged == [("저장소", 0, ["a-1 0", "b-2 0"]), ("저장소", 1, ["a-1 1", "b-2 1"])]
+    assert calls == []
+    assert results[1]["weights"] == {"기준-0a/fold_1": "weights"}
+    averaged.clear()
+    list(train(tmp_path, {**finished, "기준-0a/fold_0": finish(pd.DataFrame())}, **soup))
+    assert [fold for _, fold, _ in averaged] == [1]

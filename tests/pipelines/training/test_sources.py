@@ -20,6 +20,8 @@ RECIPES: dict[str, Any] = {
     "스승": {"epochs": 3},
     "학생": {"distillation": {"teachers": ["스승"]}},
     "합": {"join": ["나이", "마스크"]},
+    "수프": {"soup": {"recipes": ["제자", "스승"]}},
+    "제자": {"epochs": 4},
     "나이": {"attribute": "age"},
     "마스크": {"attribute": "mask"},
 }
@@ -49,6 +51,7 @@ def test_members_are_named_in_the_order_of_the_recipe() -> None:
     assert find("합", finished) == ["나이-2", "마스크-1"]
     assert find("학생", finished) == ["스승-3"]
     assert find("스승", {}) == []
+    assert find("수프", {**finished, **finish("제자", "제자-4")}) == ["제자-4", "스승-3"]
 
 
 @pytest.mark.parametrize("attribute", ["recipe", "recipe_digest", "split_digest", "content_digest"])

@@ -1,135 +1,262 @@
-"""Find the members that fit, weigh them by their scores out of fold, and blend their probabilities."""
+"""Rank the members, choose and judge an ensemble of them on out-of-fold predictions, and blend it."""
 
 import logging
-from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from podium.digests import digest_table
+from podium.digests import digest_values
+from podium.ensembling.criteria import BOUNDS, Criterion, Probabilities, score
+from podium.ensembling.decisions import Decision
+from podium.ensembling.judging import Judged, judge
+from podium.ensembling.resampling import bootstrap_scores, make_interval, number_groups
+from podium.ensembling.selection import blend
 from podium.errors import InputError
+from podium.pipelines.ensemble.choosing import (
+    WITH_OFFSETS,
+    fit_decision,
+    list_methods,
+    list_weighings,
+    name_used,
+)
+from podium.pipelines.ensemble.config import EnsembleConfig
+from podium.pipelines.ensemble.members import (
+    Members,
+    Partitions,
+    digest_present,
+    find_members,
+    make_members,
+    require_members,
+)
 from podium.pipelines.evaluation.scoring import align_labels, score_probabilities
 from podium.pipelines.splitting.config import SplittingConfig
-from podium.pipelines.training.member import digest_content
 from podium.probabilities import make_table, to_matrix
 
 logger = logging.getLogger(__name__)
 
-Partitions = dict[str, Callable[[], pd.DataFrame]]
 Attributes = dict[str, dict[str, Any]]
+Labels = npt.NDArray[np.int64]
 
 
-def weigh_members(
+def gather_members(
     oof: Partitions,
     test_probabilities: Partitions,
     history: Partitions,
     images: pd.DataFrame,
     folds: pd.DataFrame,
     targets: pd.DataFrame,
-    classes: pd.DataFrame,
-    attributes: Attributes,
     splitting: SplittingConfig,
-) -> pd.DataFrame:
-    """Weigh each complete member of the present split and images by its macro F1 out of fold.
+    ensemble: EnsembleConfig,
+) -> Members:
+    """Bring together every complete member of the present split and images.
 
     Args:
         oof, test_probabilities, history: Tables of all members, by ``<member>/fold_<k>``; a member is complete when
             each held-out fold has all three.
-        images: Of the present competition: image_id, subset, label, sha256.
+        images: Of the present competition: image_id, subset, label, group_id, sha256.
         folds: The present split.
         targets: image_id and label (true).
-        classes, attributes: For the scores.
         splitting: Which folds are held out.
-
-    Returns:
-        member, weight (float64, summing to 1), macro_f1, accuracy, n_images; best first.
+        ensemble: Which members to leave out.
 
     Raises:
-        InputError: No member fits; each that does not is listed with what it lacks.
+        InputError: No member fits, and each that does not is listed with what it lacks; or there are too many for the
+            configured method.
     """
-    present = {"split_digest": digest_table(folds[["image_id", "fold"]]), "content_digest": digest_content(images)}
-    rows, misfits = [], []
-    for member in sorted({partition.rsplit("/", 1)[0] for partition in oof}):
-        partitions = [f"{member}/fold_{fold}" for fold in splitting.held_out_folds]
-        missing = [name for name in partitions if not (name in oof and name in test_probabilities and name in history)]
-        if missing:
-            misfits.append(f"{member}: not finished, {', '.join(missing)} missing")
-            continue
-        predictions = pd.concat([oof[name]() for name in partitions])
-        attribute = predictions.attrs.get("attribute")
-        if attribute is not None:
-            misfits.append(f"{member}: knows the attribute '{attribute}' alone; a recipe that joins it takes part")
-            continue
-        other = [
-            f"{key} {predictions.attrs.get(key)}, not {value}"
-            for key, value in present.items()
-            if predictions.attrs.get(key) != value
-        ]
-        if other:
-            misfits.append(f"{member}: made for another split or other images ({'; '.join(other)})")
-            continue
-        scores = score_probabilities(predictions.reset_index(drop=True), targets, classes, attributes)
-        rows.append({"member": member, **{key: scores[key] for key in ("macro_f1", "accuracy", "n_images")}})
-    for misfit in misfits:
-        logger.info("left out of the ensemble: %s", misfit)
-    if not rows:
-        raise InputError("There is no member to make an ensemble of; train one first:", misfits or ["none was trained"])
-    table = pd.DataFrame(rows).sort_values(["macro_f1", "member"], ascending=[False, True]).reset_index(drop=True)
-    # A member that never finds anything weighs nothing; if none does, all weigh the same.
-    total = table["macro_f1"].sum()
-    weight = table["macro_f1"] / total if total > 0 else 1.0 / len(table)
-    table.insert(1, "weight", weight)
-    logger.info("the ensemble has %d member(s)", len(table))
+    present, held_out = digest_present(images, folds), splitting.held_out_folds
+    found, misfits = find_members(oof, test_probabilities, history, present, held_out)
+    names = require_members(list(found), misfits, ensemble.leave_out)
+    if ensemble.method == "best_subset" and len(names) > ensemble.subset_max_members:
+        case = (
+            f"ensemble.method: best_subset tries every subset of {len(names)} members, ensemble.subset_max_members is "
+        )
+        raise InputError("There are too many members:", [f"{case}{ensemble.subset_max_members}; take greedy"])
+    kept = {name: found[name] for name in names}
+    return make_members(kept, test_probabilities, images, targets, present, held_out)
+
+
+def rank_members(
+    members: Members,
+    targets: pd.DataFrame,
+    classes: pd.DataFrame,
+    attributes: Attributes,
+    ensemble: EnsembleConfig,
+) -> pd.DataFrame:
+    """Score every member anew from its stored predictions, by any criterion; nothing is trained.
+
+    Returns:
+        rank, member, criterion, score, low, high (the bootstrap interval over groups), macro_f1, accuracy, log_loss,
+        macro_f1_<attribute> of each, n_images; best first. A log loss as ``score`` is negated, so that more is better.
+    """
+    labels, groups = members.labels, number_groups(members.images["group_id"])
+    draws = bootstrap_scores(members.oof, labels, groups, ensemble.criterion, ensemble.n_draws, ensemble.seed)
+    rows = []
+    for name, probabilities, drawn in zip(members.names, members.oof, draws, strict=True):
+        table = make_table(members.images["image_id"], 0, probabilities).assign(fold=members.images["fold"].to_numpy())
+        scores = score_probabilities(table, targets, classes, attributes)
+        reached = score(probabilities, labels, ensemble.criterion)
+        interval = make_interval(reached, drawn, ensemble.level, BOUNDS[ensemble.criterion])
+        rows.append(
+            {
+                "member": name,
+                "criterion": ensemble.criterion,
+                "score": interval.score,
+                "low": interval.low,
+                "high": interval.high,
+                **{key: scores[key] for key in ("macro_f1", "accuracy", "log_loss")},
+                **{f"macro_f1_{key}": part["macro_f1"] for key, part in scores["attributes"].items()},
+                "n_images": scores["n_images"],
+            }
+        )
+    table = pd.DataFrame(rows).sort_values(["score", "member"], ascending=[False, True], ignore_index=True)
+    table.insert(0, "rank", np.arange(1, len(table) + 1))
     return table
 
 
-def blend_probabilities(
-    ensemble_weights: pd.DataFrame, oof: Partitions, test_probabilities: Partitions, splitting: SplittingConfig
-) -> dict[str, pd.DataFrame]:
-    """Average the members' probabilities by weight.
+def judge_methods(members: Members, ensemble: EnsembleConfig) -> dict[str, Any]:
+    """Judge every way of making one answer of the members where it was not chosen, and say which is used.
 
-    A member's test probabilities are the mean over its folds' models.
-
-    Args:
-        ensemble_weights: member and weight.
-        oof, test_probabilities: Tables of all members, by ``<member>/fold_<k>``.
-        splitting: Which folds are held out.
+    The configured method is, unless its gain over the best single member is not certain enough; then that one is. Class
+    offsets are judged by their gain over the same method without them.
 
     Returns:
+        method_scores: method, score (chosen and scored on the same images), nested_score (scored on groups that the
+        choice did not see), low, high (its bootstrap interval), gain (nested, over the best single member), gain_low,
+        gain_high, certainty (share of draws with a gain above 0); best nested score first.
+
+        ensemble_choice: method, class_offsets (whether they are used), certainty of the configured method,
+        offsets_certainty (where offsets were tried), reason.
+
+        ensemble_nested_oof: image_id, fold, one column a class: what is used, each image by a choice that did not see
+        it.
+    """
+    methods = list_methods(members.names, members.oof.size, ensemble)
+    groups = number_groups(members.images["group_id"])
+    judged = judge(methods, members.oof, members.labels, groups, ensemble.resampling)
+    rows = []
+    for name, one in judged.items():
+        gain, certainty = one.compare(judged["best_single"], ensemble.level)
+        nested = one.nested_score
+        row = {"method": name, "score": one.score, "nested_score": nested.score, "low": nested.low, "high": nested.high}
+        rows.append({**row, "gain": gain.score, "gain_low": gain.low, "gain_high": gain.high, "certainty": certainty})
+    table = pd.DataFrame(rows).sort_values(["nested_score", "method"], ascending=[False, True], ignore_index=True)
+    choice = _make_choice(judged, len(members.names), ensemble)
+    used = name_used(choice)
+    logger.info("ensemble: %s; %s", used, choice["reason"])
+    return {
+        "method_scores": table,
+        "ensemble_choice": choice,
+        "ensemble_nested_oof": _make_oof(members, judged[used].nested),
+    }
+
+
+def weigh_members(
+    members: Members, member_ranking: pd.DataFrame, ensemble_choice: dict[str, Any], ensemble: EnsembleConfig
+) -> pd.DataFrame:
+    """Weigh the members by the method that is used.
+
+    Returns:
+        member, weight (float64, summing to 1), then the columns of the ranking; heaviest first. Members without weight
+        are left out.
+    """
+    weigh = list_weighings(members.names, ensemble)[ensemble_choice["method"]]
+    table = pd.DataFrame({"member": members.names, "weight": weigh(members.oof, members.labels)})
+    table = table[table["weight"] > 0].merge(member_ranking.drop(columns=["rank", "criterion"]), on="member")
+    logger.info("the ensemble has %d of %d member(s)", len(table), len(members.names))
+    return table.sort_values(["weight", "member"], ascending=[False, True], ignore_index=True)
+
+
+def blend_members(
+    members: Members, ensemble_weights: pd.DataFrame, ensemble_choice: dict[str, Any], ensemble: EnsembleConfig
+) -> dict[str, Any]:
+    """Average the members' probabilities by weight, then apply temperature and class offsets.
+
+    Returns:
+        decision: temperature, offsets (nats, one a class; none where they are not used), and the log loss before and
+        after the temperature.
+
         ensemble_oof and ensemble_probabilities: image_id, fold (-1 on the test part), one column a class, sorted by
         image_id; the latter has no rows without a test part.
+
+        ensemble_digests: split_digest and content_digest, of the split and the images that all members were made for,
+        and weights_digest.
     """
-    folds = [f"fold_{fold}" for fold in splitting.held_out_folds]
-    oof_sum, test_sum = np.zeros((), np.float32), np.zeros((), np.float32)  # memory holds one table at a time
-    for row in ensemble_weights.itertuples():
-        held_out = pd.concat([oof[f"{row.member}/{fold}"]() for fold in folds]).sort_values("image_id")
-        test_of_member = np.zeros((), np.float32)
-        for fold in folds:
-            test = test_probabilities[f"{row.member}/{fold}"]().sort_values("image_id")
-            test_of_member = test_of_member + to_matrix(test)
-        oof_sum = oof_sum + row.weight * to_matrix(held_out)
-        test_sum = test_sum + row.weight * (test_of_member / len(folds))
-    # All members that fit cover the same images, so ids and folds of the last stand for all.
-    blended = make_table(held_out["image_id"], 0, oof_sum)
+    weights = dict(zip(ensemble_weights["member"], ensemble_weights["weight"], strict=True))
+    of_member = np.array([weights.get(name, 0.0) for name in members.names])
+    blended = blend(members.oof, of_member)
+    decision = fit_decision(blended, members.labels, ensemble, ensemble_choice["class_offsets"])
+    test = np.zeros((len(members.test_ids), members.oof.shape[2]))
+    for name, weight in weights.items():
+        test += weight * members.load_test[name]()
+    calibrated = Decision(decision.temperature)
     return {
-        "ensemble_oof": blended.assign(fold=held_out["fold"].to_numpy()),
-        "ensemble_probabilities": make_table(test["image_id"], -1, test_sum),
+        "decision": {
+            "temperature": decision.temperature,
+            "offsets": list(decision.offsets),
+            "log_loss_before": -score(blended, members.labels, "log_loss"),
+            "log_loss_after": -score(calibrated.apply(blended), members.labels, "log_loss"),
+        },
+        "ensemble_oof": _make_oof(members, decision.apply(blended)),
+        "ensemble_probabilities": make_table(members.test_ids, -1, decision.apply(test).astype(np.float32)),
+        "ensemble_digests": {
+            "split_digest": members.split_digest,
+            "content_digest": members.content_digest,
+            "weights_digest": digest_values({name: round(weight, 9) for name, weight in weights.items()}),
+        },
     }
 
 
 def score_ensemble(
-    ensemble_oof: pd.DataFrame, targets: pd.DataFrame, classes: pd.DataFrame, attributes: Attributes
+    ensemble_oof: pd.DataFrame,
+    ensemble_nested_oof: pd.DataFrame,
+    ensemble_probabilities: pd.DataFrame,
+    images: pd.DataFrame,
+    targets: pd.DataFrame,
+    classes: pd.DataFrame,
+    attributes: Attributes,
+    ensemble: EnsembleConfig,
 ) -> dict[str, Any]:
-    """Score the blend on true labels, out of fold, beside what guessing would score.
+    """Score the blend on true labels, out of fold, beside what guessing would score and what to expect of the board.
+
+    Args:
+        ensemble_oof: What is handed in, on images that it was chosen by.
+        ensemble_nested_oof: Each image by a choice that did not see it: what can be expected.
+        ensemble_probabilities: Of the test part, for its size.
+        images: image_id and group_id.
+        targets, classes, attributes: What is true.
+        ensemble: Criterion, draws, and which share of the test part is public.
 
     Returns:
-        macro_f1, accuracy, n_images, log_loss, the same by attribute and by fold, and chance_macro_f1: the expected
-        macro F1 of guessing each class equally often, as measured on these labels.
+        macro_f1, accuracy, n_images, log_loss, the same by attribute and by fold; chance_macro_f1: the expected macro
+        F1 of guessing each class equally often; nested: the same scores of choices that did not see the images;
+        expected_private: criterion, score, low, high, sd, level, n_images: the score to expect on the private part, its
+        interval made for a part of that size; and attributes, likewise by macro F1 or accuracy.
     """
     scores = score_probabilities(ensemble_oof, targets, classes, attributes)
-    scores["chance_macro_f1"] = expect_chance_f1(pd.Series(align_labels(ensemble_oof, targets)), len(classes))
-    logger.info("ensemble: macro F1 %.4f out of fold, chance is %.4f", scores["macro_f1"], scores["chance_macro_f1"])
+    labels = align_labels(ensemble_oof, targets)
+    scores["chance_macro_f1"] = expect_chance_f1(pd.Series(labels), len(classes))
+    scores["nested"] = score_probabilities(ensemble_nested_oof, targets, classes, attributes)
+    group_of = images.set_index("image_id")["group_id"]
+    groups = number_groups(group_of.loc[ensemble_nested_oof["image_id"]])
+    n_private = round(len(ensemble_probabilities) * (1 - ensemble.public_share)) or len(labels)
+    nested = to_matrix(ensemble_nested_oof)
+    expected = _expect(nested, labels, groups, n_private, ensemble.criterion, ensemble)
+    of_attributes = {}
+    for name, spec in attributes.items():
+        values = classes.sort_values("label")[name].map({v: n for n, v in enumerate(spec["values"])}).to_numpy(np.int64)
+        value_of = np.eye(len(spec["values"]), dtype=np.float32)[values]
+        # An attribute's class is that of the most probable composite class, as in the scores by attribute.
+        said = nested @ value_of if ensemble.criterion == "log_loss" else value_of[nested.argmax(axis=1)]
+        of_attributes[name] = _expect(said, values[labels], groups, n_private, ensemble.criterion, ensemble)
+    scores["expected_private"] = {**expected, "attributes": of_attributes}
+    logger.info(
+        "ensemble: macro F1 %.4f out of fold, chance is %.4f; %s to expect on %d private images: %.4f (%.4f to %.4f)",
+        scores["macro_f1"], scores["chance_macro_f1"], expected["criterion"].replace("_", " "), n_private,
+        *(expected[key] for key in ("score", "low", "high")),
+    )  # fmt: skip
     return scores
 
 
@@ -141,3 +268,44 @@ def expect_chance_f1(labels: pd.Series, n_classes: int) -> float:
     """
     share = labels.value_counts(normalize=True).reindex(range(n_classes), fill_value=0.0)
     return float((2 * share / n_classes / (1 / n_classes + share)).mean())
+
+
+def _make_choice(judged: dict[str, Judged], n_members: int, ensemble: EnsembleConfig) -> dict[str, Any]:
+    """Say which method is used, whether with class offsets, and why."""
+    asked, least = ensemble.method, ensemble.min_certainty
+    gain, certainty = judged[asked].compare(judged["best_single"], ensemble.level)
+    choice: dict[str, Any] = {"method": asked, "class_offsets": False, "certainty": certainty}
+    told = (
+        f"{gain.score:+.4f} ({gain.low:+.4f} to {gain.high:+.4f}) on the best single member, certainty {certainty:.2f}"
+    )
+    if asked != "best_single" and certainty < least:
+        reason = "there is one member" if n_members == 1 else f"{asked} gains {told}: below {least}, so not real"
+        return {**choice, "method": "best_single", "reason": reason}
+    choice["reason"] = "asked for" if asked == "best_single" else f"it gains {told}"
+    if ensemble.class_offsets != "never":
+        over, choice["offsets_certainty"] = judged[WITH_OFFSETS.format(asked)].compare(judged[asked], ensemble.level)
+        choice["class_offsets"] = ensemble.class_offsets == "always" or choice["offsets_certainty"] >= least
+        told = f"{over.score:+.4f} ({over.low:+.4f} to {over.high:+.4f}), certainty {choice['offsets_certainty']:.2f}"
+        choice["reason"] += f"; class offsets {'are' if choice['class_offsets'] else 'would be'} worth {told}"
+    return choice
+
+
+def _make_oof(members: Members, probabilities: npt.NDArray[np.floating]) -> pd.DataFrame:
+    table = make_table(members.images["image_id"], 0, probabilities.astype(np.float32))
+    return table.assign(fold=members.images["fold"].to_numpy())
+
+
+def _expect(
+    probabilities: Probabilities,
+    labels: Labels,
+    groups: Labels,
+    n_private: int,
+    criterion: Criterion,
+    ensemble: EnsembleConfig,
+) -> dict[str, Any]:
+    """Expect a score on so many new images."""
+    draws = bootstrap_scores(
+        probabilities[None], labels, groups, criterion, ensemble.n_draws, ensemble.seed, n_drawn_images=n_private
+    )
+    interval = make_interval(score(probabilities, labels, criterion), draws[0], ensemble.level, BOUNDS[criterion])
+    return {"criterion": criterion, **asdict(interval), "level": ensemble.level, "n_images": n_private}

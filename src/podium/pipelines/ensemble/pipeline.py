@@ -2,32 +2,64 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from podium.pipelines.ensemble.nodes import blend_probabilities, score_ensemble, weigh_members
+from podium.pipelines.ensemble.nodes import (
+    blend_members,
+    gather_members,
+    judge_methods,
+    rank_members,
+    score_ensemble,
+    weigh_members,
+)
+
+
+def create_ranking_pipeline() -> Pipeline:
+    """Members → their scores by the configured criterion, from stored predictions."""
+    tables = ["oof", "test_probabilities", "history", "images", "folds", "targets"]
+    return Pipeline(
+        [
+            Node(gather_members, [*tables, "params:splitting", "params:ensemble"], "members", name="gather_members"),
+            Node(
+                rank_members,
+                ["members", "targets", "classes", "attributes", "params:ensemble"],
+                "member_ranking",
+                name="rank_members",
+            ),
+        ]
+    )
 
 
 def create_pipeline() -> Pipeline:
-    """Members → weights, blended probabilities, scores."""
-    members = ["oof", "test_probabilities"]
-    blended = ["ensemble_oof", "ensemble_probabilities"]
-    return Pipeline(
+    """Members → ranking, method, weights, blended probabilities, scores."""
+    judged = ["method_scores", "ensemble_choice", "ensemble_nested_oof"]
+    blended = ["decision", "ensemble_oof", "ensemble_probabilities", "ensemble_digests"]
+    return create_ranking_pipeline() + Pipeline(
         [
             Node(
+                judge_methods,
+                ["members", "params:ensemble"],
+                {name: name for name in judged},
+                name="judge_methods",
+            ),
+            Node(
                 weigh_members,
-                [*members, "history", "images", "folds", "targets", "classes", "attributes", "params:splitting"],
+                ["members", "member_ranking", "ensemble_choice", "params:ensemble"],
                 "ensemble_weights",
                 name="weigh_members",
             ),
             Node(
-                blend_probabilities,
-                ["ensemble_weights", *members, "params:splitting"],
+                blend_members,
+                ["members", "ensemble_weights", "ensemble_choice", "params:ensemble"],
                 {name: name for name in blended},
-                name="blend_probabilities",
+                name="blend_members",
             ),
             Node(
                 score_ensemble,
-                ["ensemble_oof", "targets", "classes", "attributes"],
+                [
+                    "ensemble_oof", "ensemble_nested_oof", "ensemble_probabilities", "images", "targets", "classes",
+                    "attributes", "params:ensemble",
+                ],
                 "ensemble_scores",
                 name="score_ensemble",
             ),
         ]
-    )
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One fold: from tables to arrays, through the training loop or a join, and back to tables."""
+"""One fold: from tables to arrays, through the training loop, a join or a soup, and back to tables."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,6 @@ import pandas as pd
 from podium.datasets.finished_folds import FinishedFold
 from podium.probabilities import make_table, to_matrix
 from podium.tracking import log_epoch
-from podium.vision import metrics
 from podium.vision.attributes import join_attributes, spread_over_classes
 from podium.vision.distillation import Teacher
 from podium.vision.fit import FoldData, MemberPlan, fit_fold
@@ -23,6 +22,7 @@ from podium.vision.input_spec import InputSpec
 from podium.vision.network import load_network
 from podium.vision.predict import Probabilities
 from podium.vision.recipe import Recipe
+from podium.vision.soups import Ingredient, make_soup, measure
 
 Labels = npt.NDArray[np.int64]
 ATTRIBUTES_OF_TABLES = ("name", "recipe", "recipe_digest", "attribute", "split_digest", "content_digest")
@@ -37,7 +37,9 @@ class MemberTables:
         test: image_id and sha256; sorted by image_id.
         n_classes: Number of classes.
         class_values: By attribute, the number of the value that each class has, int64 (n_classes,).
-        member: name, recipe, recipe_digest, attribute, split_digest, content_digest.
+        member: name, recipe, recipe_digest, attribute, sources, split_digest, content_digest.
+        extra: Test images that training takes under pseudo labels, for each fold alone: fold, sha256, label; None where
+            there are none.
     """
 
     train: pd.DataFrame
@@ -45,6 +47,7 @@ class MemberTables:
     n_classes: int
     class_values: dict[str, Labels]
     member: dict[str, Any]
+    extra: pd.DataFrame | None = None
 
 
 def number_values(classes: pd.DataFrame, attributes: dict[str, dict[str, Any]]) -> dict[str, Labels]:
@@ -54,7 +57,7 @@ def number_values(classes: pd.DataFrame, attributes: dict[str, dict[str, Any]]) 
     return {name: ordered[name].map(number).to_numpy(np.int64) for name, number in numbers.items()}
 
 
-def make_tables(
+def make_tables(  # noqa: PLR0913
     images: pd.DataFrame,
     classes: pd.DataFrame,
     attributes: dict[str, dict[str, Any]],
@@ -62,16 +65,23 @@ def make_tables(
     targets: pd.DataFrame,
     variants: pd.DataFrame,
     member: dict[str, Any],
+    extra_images: pd.DataFrame | None = None,
 ) -> MemberTables:
-    """Bring the tables of a competition together, one row an image."""
+    """Bring the tables of a competition together, one row an image; of ``extra_images``, one an image and fold."""
     train = folds.merge(targets, on="image_id").merge(variants, on="image_id")
     train = train.merge(images[["image_id", "sha256"]], on="image_id").sort_values("image_id")
     test = images[images["subset"] == "test"].sort_values("image_id")
-    return MemberTables(train, test, len(classes), number_values(classes, attributes), member)
+    extra = None
+    if extra_images is not None and len(extra_images):
+        extra = extra_images.merge(images[["image_id", "sha256"]], on="image_id").sort_values(["fold", "image_id"])
+    return MemberTables(train, test, len(classes), number_values(classes, attributes), member, extra)
 
 
 def make_fold_data(recipe: Recipe, spec: InputSpec, store_folder: str, tables: MemberTables, fold: int) -> FoldData:
     """Find the images of a fold in the store, and what the recipe's network is to tell apart.
+
+    Images under pseudo labels are trained on like others, each drawn ``variants.n_per_image`` times an epoch; they are
+    never validated on.
 
     Raises:
         InputError: The store holds pictures that were prepared in another way.
@@ -79,11 +89,16 @@ def make_fold_data(recipe: Recipe, spec: InputSpec, store_folder: str, tables: M
     store, train = open_store(Path(store_folder), spec), tables.train
     held_out = train["fold"] == fold
     target_of = _number_targets(recipe, tables)
+    seen = train.loc[~held_out, ["sha256", "training_label", "n_variants"]]
+    if tables.extra is not None:
+        extra = tables.extra.loc[tables.extra["fold"] == fold, ["sha256", "label"]]
+        extra = extra.rename(columns={"label": "training_label"}).assign(n_variants=recipe.variants.n_per_image)
+        seen = pd.concat([seen, extra])
     return FoldData(
         store=store,
-        train_rows=store.rows_of(train.loc[~held_out, "sha256"]),
-        training_labels=target_of[train.loc[~held_out, "training_label"].to_numpy(np.int64)],
-        n_variants=train.loc[~held_out, "n_variants"].to_numpy(np.int64),
+        train_rows=store.rows_of(seen["sha256"]),
+        training_labels=target_of[seen["training_label"].to_numpy(np.int64)],
+        n_variants=seen["n_variants"].to_numpy(np.int64),
         validation_rows=store.rows_of(train.loc[held_out, "sha256"]),
         validation_labels=target_of[train.loc[held_out, "label"].to_numpy(np.int64)],
         test_rows=store.rows_of(tables.test["sha256"]),
@@ -124,23 +139,50 @@ def fit_and_describe(
     data = make_fold_data(plan.recipe, plan.spec, store_folder, tables, fold)
     teachers = load_teachers(sources)
     fitted = fit_fold(plan, data, fold, hardware, checkpoint_dir, lambda row: log_epoch(fold, row), teachers)
-    header = {
-        "member": tables.member,
-        "fold": fold,
-        "recipe": plan.recipe.model_dump(mode="json"),
-        "input_spec": plan.spec.to_dict(),
-        "n_classes": data.n_classes,
-        "class_values": None if data.class_values is None else data.class_values.tolist(),
+    oof, test = (_spread(plan.recipe, tables, part) for part in (fitted.oof, fitted.test))
+    return {
+        "weights": {"tensors": fitted.weights, "header": _make_header(plan, tables, fold, data)},
+        **_describe(tables, fold, oof, test, fitted.history),
     }
 
-    def spread(probabilities: Probabilities) -> Probabilities:
-        if plan.recipe.attribute is None:
-            return probabilities
-        return spread_over_classes(probabilities, _number_targets(plan.recipe, tables))
 
+def average_and_describe(
+    plan: MemberPlan,
+    store_folder: str,
+    tables: MemberTables,
+    fold: int,
+    hardware: Hardware,
+    sources: Sequence[FinishedFold],
+) -> dict[str, Any]:
+    """Average the weights of one fold of members that share an architecture, and predict with the average.
+
+    Args:
+        plan, hardware: See :func:`podium.vision.soups.make_soup`.
+        store_folder: Of the image store.
+        tables: Of the member.
+        fold: The fold to hold out.
+        sources: This fold of the members that the recipe averages.
+
+    Returns:
+        As :func:`fit_and_describe`. The header also says, under ``soup``, which members were kept, what each scores
+        alone and how many batch norms were estimated anew; the history has one row: see :func:`join_and_describe`.
+
+    Raises:
+        InputError: The members' networks differ, or the store holds pictures that were prepared in another way.
+    """
+    data = make_fold_data(plan.recipe, plan.spec, store_folder, tables, fold)
+    names = tables.member["sources"]
+    ingredients = [Ingredient(name, **source.load_weights()) for name, source in zip(names, sources, strict=True)]
+    soup = make_soup(plan, data, fold, hardware, ingredients)
+    header = _make_header(plan, tables, fold, data)
+    header["soup"] = {
+        "how": plan.recipe.soup.how, "kept": soup.kept, "scores": soup.scores, "n_norms_estimated": soup.n_norms,
+    }  # fmt: skip
+    oof, test = (_spread(plan.recipe, tables, part) for part in (soup.oof, soup.test))
+    history = _make_history(measure(data.validation_labels, soup.oof))
     return {
-        "weights": {"tensors": fitted.weights, "header": json.loads(json.dumps(header))},
-        **_describe(tables, fold, spread(fitted.oof), spread(fitted.test), fitted.history),
+        "weights": {"tensors": soup.weights, "header": header},
+        **_describe(tables, fold, oof, test, history),
     }
 
 
@@ -158,23 +200,43 @@ def join_and_describe(
         for name in ("oof", "test_probabilities")
     )
     labels = tables.train.loc[tables.train["fold"] == fold, "label"].to_numpy(np.int64)
-    confusion = metrics.count_confusion(labels, oof.argmax(axis=1), tables.n_classes)
-    chances = oof[np.arange(len(labels)), labels].astype(np.float64)
-    row = {
-        "epoch": 0,
-        "train_loss": np.nan,
-        "val_loss": float(-np.log(np.maximum(chances, np.finfo(np.float32).tiny)).mean()),
-        "val_macro_f1": metrics.macro_f1(confusion),
-        "val_accuracy": metrics.accuracy(confusion),
-        "lr": np.nan,
-        "images_per_s": np.nan,
-        "elapsed_s": 0.0,
-    }
     header = {"member": tables.member, "fold": fold, "recipe": recipe.model_dump(mode="json")}
     return {
         "weights": {"tensors": {}, "header": json.loads(json.dumps(header))},
-        **_describe(tables, fold, oof, test, pd.DataFrame([row])),
+        **_describe(tables, fold, oof, test, _make_history(measure(labels, oof))),
     }
+
+
+def _make_history(scores: dict[str, float]) -> pd.DataFrame:
+    """Make the history of what was never trained: epoch 0, its scores, and nothing where only training says something.
+
+    Its scores are those of the probabilities as they are, test-time views and all.
+    """
+    unknown = {"train_loss": np.nan, "lr": np.nan, "images_per_s": np.nan}
+    row = {"epoch": 0, **unknown, **scores, "elapsed_s": 0.0}
+    columns = ["epoch", "train_loss", *scores, "lr", "images_per_s", "elapsed_s"]
+    return pd.DataFrame([row])[columns]
+
+
+def _make_header(plan: MemberPlan, tables: MemberTables, fold: int, data: FoldData) -> dict[str, Any]:
+    """Say what a file of weights holds: enough for :func:`podium.vision.network.load_network`."""
+    header = {
+        "member": tables.member,
+        "fold": fold,
+        "recipe": plan.recipe.model_dump(mode="json"),
+        "input_spec": plan.spec.to_dict(),
+        "n_classes": data.n_classes,
+        "class_values": None if data.class_values is None else data.class_values.tolist(),
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(header))
+    return plain
+
+
+def _spread(recipe: Recipe, tables: MemberTables, probabilities: Probabilities) -> Probabilities:
+    """Let a model of one attribute speak of all classes."""
+    if recipe.attribute is None:
+        return probabilities
+    return spread_over_classes(probabilities, _number_targets(recipe, tables))
 
 
 def _number_targets(recipe: Recipe, tables: MemberTables) -> Labels:

@@ -7,6 +7,9 @@ import pandas as pd
 from podium.digests import digest_table, digest_values
 from podium.vision.recipe import Recipe
 
+NEWER_LEAVES = ("soup", "pseudo_labels")
+"""Leaves that came after members had been trained, whose names must not change by a leaf that says nothing."""
+
 
 def identify_member(  # noqa: PLR0913
     recipe: Recipe,
@@ -21,13 +24,13 @@ def identify_member(  # noqa: PLR0913
 ) -> dict[str, Any]:
     """Name a member after its recipe and a digest of all that shapes it.
 
-    The digest covers the resolved recipe and policy, the content of starting weights, the members that it learns from,
-    the input, the split, the labels, the number of classes, and the content of every image, so a change of any of them
-    makes a new member and never mixes with an old one.
+    The digest covers the resolved recipe and policy, the content of starting weights, the members that it learns from
+    or is put together of, the pseudo labels that it takes, the input, the split, the labels, the number of classes, and
+    the content of every image, so a change of any of them makes a new member and never mixes with an old one.
 
     Args:
         made_of: starting_weights (SHA-256 of the file, or None), sources (names of members) and class_values (digest of
-            the attributes that classes are made of).
+            the attributes that classes are made of); of a recipe that takes them, pseudo_labels (digest of the table).
 
     Returns:
         name (``<recipe>-<digest>``), recipe (its name), recipe_digest, attribute (None for a model of the whole class),
@@ -56,8 +59,12 @@ def identify_member(  # noqa: PLR0913
 
 
 def digest_recipe(recipe: Recipe) -> str:
-    """Digest what a recipe says, whatever it is called and based on."""
-    return digest_values(recipe.model_dump(mode="json", exclude={"name", "based_on"}))
+    """Digest what a recipe says, whatever it is called and based on.
+
+    A leaf of :data:`NEWER_LEAVES` that has its default is left out.
+    """
+    silent = {leaf for leaf in NEWER_LEAVES if getattr(recipe, leaf) == Recipe.model_fields[leaf].default}
+    return digest_values(recipe.model_dump(mode="json", exclude={"name", "based_on", *silent}))
 
 
 def digest_content(images: pd.DataFrame) -> str:

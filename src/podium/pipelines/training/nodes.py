@@ -34,6 +34,7 @@ def identify_member(
     classes: pd.DataFrame,
     starting_weights: dict[str, Any],
     sources: list[str],
+    extra_images: pd.DataFrame,
     splitting: SplittingConfig,
 ) -> dict[str, Any]:
     """Name the member that this run trains, once the split is known to keep copies on one side.
@@ -46,11 +47,13 @@ def identify_member(
         InputError: A group, or copies of an image, stand in several folds; all are listed.
     """
     require_no_leak(images, folds, splitting.near_duplicate_max_bits)
-    made_of = {
+    made_of: dict[str, Any] = {
         "starting_weights": starting_weights["sha256"],
         "sources": sources,
         "class_values": digest_table(classes.drop(columns="class_name", errors="ignore")),
     }
+    if recipe.pseudo_labels:
+        made_of["pseudo_labels"] = digest_table(extra_images)
     return {
         **identify(recipe, policy, input_spec, images, folds, targets, variants, len(classes), made_of),
         "folds": splitting.held_out_folds,
@@ -71,12 +74,14 @@ def train_folds(
     targets: pd.DataFrame,
     variants: pd.DataFrame,
     finished_folds: dict[str, FinishedFold],
+    extra_images: pd.DataFrame,
     training: TrainingConfig,
 ) -> Iterator[dict[str, dict[str, Any]]]:
     """Train every fold that is not finished yet, each saved as soon as it ends.
 
     Writes checkpoints below ``training.checkpoint_dir`` while a fold trains, the one place that this node touches
-    itself; an interrupted fold goes on from its last finished epoch. A recipe that joins others trains nothing.
+    itself; an interrupted fold goes on from its last finished epoch. A recipe that joins or averages others trains
+    nothing.
 
     Args:
         member: name, sources and folds to train.
@@ -92,17 +97,23 @@ def train_folds(
         targets: image_id, label (true) and training_label.
         variants: image_id and n_variants.
         finished_folds: Each fold that was trained before, by ``<member>/fold_<k>``.
+        extra_images: image_id, fold and label of the test images that each fold is trained on too.
         training: Device, precision, workers.
 
     Yields:
         One mapping a fold: weights, oof, test_probabilities and history, each ``{"<member>/fold_<k>": data}``; empty
         for a fold that is finished.
     """
-    from podium.pipelines.training.folds import fit_and_describe, join_and_describe, make_tables
+    from podium.pipelines.training.folds import (
+        average_and_describe,
+        fit_and_describe,
+        join_and_describe,
+        make_tables,
+    )
     from podium.pipelines.training.hardware import choose_hardware
     from podium.vision.fit import MemberPlan
 
-    tables = make_tables(images, classes, attributes, folds, targets, variants, member)
+    tables = make_tables(images, classes, attributes, folds, targets, variants, member, extra_images)
     weights = starting_weights["path"]
     plan = MemberPlan(recipe, InputSpec.from_dict(input_spec), policy, None if weights is None else Path(weights))
     hardware = choose_hardware(training)
@@ -120,6 +131,9 @@ def train_folds(
         if recipe.join:
             logger.info("joining fold %d of %s", fold, ", ".join(member["sources"]))
             results = join_and_describe(recipe, tables, fold, sources)
+        elif recipe.soup.recipes:
+            logger.info("averaging fold %d of %s", fold, ", ".join(member["sources"]))
+            results = average_and_describe(plan, image_store["folder"], tables, fold, hardware, sources)
         else:
             where = f"{hardware.accelerator}, {hardware.precision}"
             logger.info("training fold %d of %s on %s", fold, member["name"], where)

@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from podium.pipelines.training.extra_images import choose_extra_images
 from podium.pipelines.training.nodes import OUTPUTS, identify_member, train_folds
 from podium.pipelines.training.sources import find_sources
 
@@ -9,7 +10,7 @@ from podium.pipelines.training.sources import find_sources
 def create_pipeline() -> Pipeline:
     """Images, store, folds, targets, policy, variants, recipe → a member: weights, history, probabilities."""
     identity = ["recipe", "policy", "input_spec", "images", "folds", "targets", "variants", "classes"]
-    others = ["member", "starting_weights", "attributes", "image_store", "finished_folds"]
+    others = ["member", "starting_weights", "attributes", "image_store", "finished_folds", "extra_images"]
     return Pipeline(
         [
             Node(
@@ -19,8 +20,14 @@ def create_pipeline() -> Pipeline:
                 name="find_sources",
             ),
             Node(
+                choose_extra_images,
+                ["recipe", "pseudo_labels", "images", "folds", "params:splitting"],
+                "extra_images",
+                name="choose_extra_images",
+            ),
+            Node(
                 identify_member,
-                [*identity, "starting_weights", "sources", "params:splitting"],
+                [*identity, "starting_weights", "sources", "extra_images", "params:splitting"],
                 "member",
                 name="identify_member",
             ),

@@ -1,4 +1,4 @@
-"""The finished members that a recipe learns from, or joins."""
+"""The finished members that a recipe learns from, or is put together of."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ def find_sources(
     folds: pd.DataFrame,
     splitting: SplittingConfig,
 ) -> list[str]:
-    """Name the member of each recipe that ``recipe`` is taught by, or joins, in that order.
+    """Name the member of each recipe that ``recipe`` joins, averages or is taught by, in that order.
 
     Args:
         recipe: The chosen one.
@@ -40,7 +40,7 @@ def find_sources(
     """
     wanted = {"split_digest": digest_table(folds[["image_id", "fold"]]), "content_digest": digest_content(images)}
     found, cases = [], []
-    for name in (*recipe.join, *recipe.distillation.teachers):
+    for name in recipe.sources:
         identity = {"recipe": name, "recipe_digest": digest_recipe(select_recipe(name, recipes)), **wanted}
         members = sorted(
             {

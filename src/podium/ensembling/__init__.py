@@ -1,0 +1,1 @@
+"""Choosing, weighing and judging ensembles: plain numpy, no Kedro."""
