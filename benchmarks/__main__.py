@@ -8,13 +8,25 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.benches import growth, ingestion, input_path, memory, prediction, start_up, training, training_step
+from benchmarks.benches import (
+    ensemble_selection,
+    growth,
+    ingestion,
+    input_path,
+    memory,
+    prediction,
+    start_up,
+    training,
+    training_step,
+)
 from benchmarks.harness import run_bench
 from benchmarks.machine import ROOT, describe_machine
 from benchmarks.options import Options
 from benchmarks.reporting import tabulate, write_results
 
-MODULES = (ingestion, input_path, training, training_step, prediction, start_up, memory, growth)
+MODULES = (
+    ingestion, input_path, training, training_step, prediction, ensemble_selection, start_up, memory, growth,
+)  # fmt: skip
 
 
 def main() -> None:

@@ -247,6 +247,7 @@ def list_columns(section: str, attributes: dict[str, Any], template: list[str]) 
     """Read columns and dtypes of a dataset, its placeholders filled in; None when it is no table."""
     names = {
         "<attribute>": list(attributes),
+        "macro_f1_<attribute>": [f"macro_f1_{name}" for name in attributes],
         "<raw column>": [part["raw_column"] for part in attributes.values() if part["raw_column"]],
         "<id column>": template[:1],
         "<answer column>": template[1:],

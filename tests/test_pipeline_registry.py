@@ -7,6 +7,17 @@ from podium.pipeline_registry import register_pipelines
 CATALOG = Path(__file__).parents[1] / "conf" / "base" / "catalog"
 PIPELINES = register_pipelines()
 STAGES = ["ingestion", "splitting", "labels", "augmentation", "training", "evaluation", "submission"]
+COMPARE = {
+    "check_answers",
+    "measure_agreement",
+    "show_agreement",
+    "vote",
+    "list_contested_images",
+    "answer_by_vote",
+    "share_split",
+}
+LEDGER = {"note_score", "draw_boards", "judge_gains", "propose_pair", "show_ledger"}
+PSEUDO_LABEL = {"blend_each_fold", "choose_pseudo_labels", "tabulate_pseudo_labels", "measure_pseudo_label_gain"}
 TUNING = {"gather_trial", "trace_lr", "try_batch_sizes", "suggest_settings"}
 
 
@@ -16,15 +27,18 @@ def list_catalog() -> set[str]:
 
 
 def test_every_stage_and_chain_has_its_name() -> None:
-    assert set(PIPELINES) == {*STAGES, "train", "tuning", "ensemble", "__default__"}
+    chains = {"train", "tuning", "ensemble", "rank", "__default__"}
+    beside = {"compare", "share", "ledger", "pseudo_label", "pseudo_label_gain"}
+    assert set(PIPELINES) == {*STAGES, *chains, *beside}
 
 
-def test_default_holds_every_node_of_every_pipeline_but_tuning_once() -> None:
+def test_default_holds_every_node_of_every_pipeline_but_those_beside_it_once() -> None:
     everywhere = {node.name for pipeline in PIPELINES.values() for node in pipeline.nodes}
     names = [node.name for node in PIPELINES["__default__"].nodes]
     assert len(names) == len(set(names))
-    assert set(names) == everywhere - TUNING
-    assert everywhere > TUNING
+    beside = TUNING | COMPARE | LEDGER | PSEUDO_LABEL
+    assert set(names) == everywhere - beside
+    assert everywhere > beside
 
 
 def test_nodes_are_named_after_their_functions() -> None:
@@ -32,10 +46,15 @@ def test_nodes_are_named_after_their_functions() -> None:
         assert node.name == node.func.__name__
 
 
-def test_default_and_train_need_nothing_but_parameters_and_what_was_trained_before() -> None:
-    for name in ("__default__", "train", "tuning"):
+def test_default_and_train_need_nothing_but_parameters_and_what_was_trained_or_handed_over_before() -> None:
+    earlier = {"finished_folds", "pseudo_labels"}
+    for name, expected in (
+        ("__default__", earlier | {"teammate_members"}),
+        ("train", earlier),
+        ("tuning", {"finished_folds"}),
+    ):
         inputs = {part for part in PIPELINES[name].inputs() if not part.startswith("params:")}
-        assert inputs == {"finished_folds"}, name
+        assert inputs == expected, name
 
 
 def test_ensemble_trains_nothing() -> None:
@@ -56,7 +75,12 @@ def test_every_dataset_between_nodes_stands_in_the_catalog_and_no_other() -> Non
 def test_members_are_read_only_after_this_runs_own_is_trained() -> None:
     order = [node.name for node in PIPELINES["__default__"].nodes]
     assert order.index("assign_folds") < order.index("identify_member") < order.index("train_folds")
-    assert order.index("train_folds") < order.index("weigh_members") < order.index("answer_template")
+    assert (
+        order.index("train_folds")
+        < order.index("gather_members")
+        < order.index("weigh_members")
+        < order.index("answer_template")
+    )
 
 
 def test_tuning_trains_no_member() -> None:

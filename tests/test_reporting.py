@@ -27,6 +27,8 @@ SCORES: dict[str, Any] = {
     "n_images": 120,
     "chance_macro_f1": 0.0417,
     "attributes": {"mask": {"macro_f1": 0.95, "accuracy": 0.96, "n_images": 120}},
+    "nested": {"macro_f1": 0.7875, "accuracy": 0.85, "n_images": 120},
+    "expected_private": {"criterion": "macro_f1", "score": 0.7875, "low": 0.7, "high": 0.85, "n_images": 60},
 }
 
 
@@ -38,6 +40,7 @@ def test_each_member_the_ensemble_attributes_and_chance_have_a_row() -> None:
         ["swin-2c3d", "0.400", "0.5000", "0.7000", "120"],
         ["ensemble", "0.8125", "0.9000", "120"],
         ["mask", "0.9500", "0.9600", "120"],
+        ["ensemble, nested", "0.7875", "0.8500", "120"],
         ["chance", "0.0417", "120"],
     ]
 
@@ -70,13 +73,14 @@ def test_submission_comes_last_with_its_path_below_the_working_directory(
     monkeypatch.chdir(tmp_path)
     catalog = make_catalog(tmp_path / "결과", pd.DataFrame({"ID": ["a"], "target": [1]}))
     lines = list(describe_results(catalog, {"ensemble_scores", "confusion_picture", "worst_images", "submission"}))
-    assert lines[:6] == tabulate_scores(WEIGHTS, SCORES).splitlines()
-    assert lines[6:8] == ["confusion picture: 결과/confusion.png", "worst images: 결과/worst_images.csv"]
-    assert "make ui" in lines[8]
-    path = lines[9].removeprefix("submission: ")
+    assert lines[:7] == tabulate_scores(WEIGHTS, SCORES).splitlines()
+    assert lines[7] == "to expect on 60 private images: macro f1 0.7875 (0.7000 to 0.8500)"
+    assert lines[8:10] == ["confusion picture: 결과/confusion.png", "worst images: 결과/worst_images.csv"]
+    assert "make ui" in lines[10]
+    path = lines[11].removeprefix("submission: ")
     assert path == "결과/submission.csv/2025-01-02T03.04.05.678Z/submission.csv"
     assert Path(path).is_file()
-    assert len(lines) == 10
+    assert len(lines) == 12
 
 
 def test_path_elsewhere_is_told_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

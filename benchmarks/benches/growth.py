@@ -7,7 +7,7 @@ probabilities are Parquet files, read while it runs. Not in the figure: drawing 
   another, saved again. Hashes collide as those of portraits do, which is far more often than random ones.
 - targets: images → training labels, ages shifted.
 - oof: the three folds of a member → one table, its scores, those of each class, and the worst images.
-- ensemble: three members of three folds → weights, blended tables, scores.
+- ensemble: three members of three folds → ranking, methods judged nested, weights, blended tables, scores.
 - submission: blended table → answers, checked and written.
 
 The time of a million rows is held against what n·log n makes of the time of 10⁵ rows, and shown beside what it makes of
@@ -186,30 +186,37 @@ def make_ensemble(n: int, rng: "np.random.Generator", folder: Path) -> Step:
     """Make the ensemble pipeline, on as many test images as training images."""
     import pandas as pd
 
-    from podium.digests import digest_table
-    from podium.pipelines.ensemble.nodes import blend_probabilities, score_ensemble, weigh_members
+    from podium.pipelines.ensemble import create_pipeline
+    from podium.pipelines.ensemble.config import EnsembleConfig
+    from podium.pipelines.ensemble.members import digest_present
     from podium.pipelines.splitting.config import SplittingConfig
-    from podium.pipelines.training.member import digest_content
 
-    images, classes, attributes, splitting = (
-        draw_images(n, rng),
-        draw_classes(),
-        describe_attributes(),
-        SplittingConfig(),
-    )
-    targets = images[["image_id", "label"]].astype({"label": "int64"})
-    folds = pd.DataFrame({"image_id": images["image_id"], "fold": rng.integers(0, len(FOLDS), n)})
-    present = {"split_digest": digest_table(folds), "content_digest": digest_content(images)}
+    train, classes = draw_images(n, rng), draw_classes()
+    new = train.assign(image_id="test/" + train["image_id"], subset="test", label=pd.NA, group_id=None)
+    images = pd.concat([train, new], ignore_index=True).astype({"label": "Int64"})
+    targets = train[["image_id", "label"]].astype({"label": "int64"})
+    folds = pd.DataFrame({"image_id": train["image_id"], "fold": rng.integers(0, len(FOLDS), n)})
+    present = digest_present(images, folds)
     oof = draw_members(targets, folds["fold"].to_numpy(), MEMBERS, rng, folder / "oof", present)
-    test = draw_members(targets, None, MEMBERS, rng, folder / "test", present)
+    of_test = targets.assign(image_id="test/" + targets["image_id"])
+    test = draw_members(of_test, None, MEMBERS, rng, folder / "test", present)
+    inputs = {
+        "oof": oof, "test_probabilities": test, "history": oof, "images": images, "folds": folds, "targets": targets,
+        "classes": classes, "attributes": describe_attributes(), "params:splitting": SplittingConfig(),
+        "params:ensemble": EnsembleConfig(), "params:public_share": 0.5,
+        "submission_template": images.iloc[:0], "teammate_members": folder / "none",
+    }  # fmt: skip
 
-    def blend() -> None:
-        weights = weigh_members(oof, test, oof, images, folds, targets, classes, attributes, splitting)
-        for table in (blended := blend_probabilities(weights, oof, test, splitting)).values():
-            _write(table, folder)
-        score_ensemble(blended["ensemble_oof"], targets, classes, attributes)
+    def run() -> None:
+        values: dict[str, Any] = dict(inputs)
+        for node in create_pipeline().nodes:
+            written = node.run({name: values[name] for name in node.inputs})
+            for name in ("ensemble_nested_oof", "ensemble_oof", "ensemble_probabilities"):
+                if name in written:
+                    _write(written[name], folder)
+            values |= written
 
-    return blend
+    return run
 
 
 def make_submission(n: int, rng: "np.random.Generator", folder: Path) -> Step:

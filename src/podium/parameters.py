@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, StrictBool, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from podium.competitions.config import Competition
 from podium.errors import InputError, suggest
@@ -41,6 +41,7 @@ class Parameters(BaseModel):
     pseudo_label: PseudoLabelConfig = PseudoLabelConfig()
     compare: CompareConfig = CompareConfig()
     ensemble: EnsembleConfig = EnsembleConfig()
+    public_share: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
     ledger: LedgerConfig = LedgerConfig()
     public_score: float | None = None
     submission: str | None = None

@@ -11,26 +11,32 @@ from kedro.io import DataCatalog
 def describe_results(catalog: DataCatalog, outputs: set[str]) -> Iterator[str]:
     """Yield a line for each result among ``outputs``; the submission, or that there is none, comes last."""
     if "ensemble_scores" in outputs:
-        yield from tabulate_scores(catalog.load("ensemble_weights"), catalog.load("ensemble_scores")).splitlines()
+        scores = catalog.load("ensemble_scores")
+        yield from tabulate_scores(catalog.load("ensemble_weights"), scores).splitlines()
+        yield describe_expected(scores["expected_private"])
     for name in (
         "confusion_picture",
         "attribute_confusion_picture",
         "contact_sheet",
         "worst_images",
         "lr_curve_picture",
+        "agreement_picture",
+        "contested_images",
         "submission_page",
+        "ledger_page",
     ):
         if name in outputs:
             yield f"{name.replace('_', ' ')}: {_shorten(_locate(catalog[name]))}"
     if outputs:
         yield "look closer: make ui (MLflow and kedro-viz in a browser)"
-    if "submission" in outputs:
+    for name in sorted({"submission", "compare_submission"} & outputs):
         from podium.datasets.submission import SubmissionDataset
 
-        dataset = catalog["submission"]
+        dataset = catalog[name]
         assert isinstance(dataset, SubmissionDataset)
         written = dataset.find_written()
-        yield f"submission: {_shorten(written)}" if written else "there is no test part, so there is nothing to submit"
+        told = f"{name.replace('_', ' ')}: {_shorten(written)}" if written else None
+        yield told or "there is no test part, so there is nothing to submit"
 
 
 def tabulate_scores(weights: pd.DataFrame, scores: dict[str, Any]) -> str:
@@ -46,12 +52,14 @@ def tabulate_scores(weights: pd.DataFrame, scores: dict[str, Any]) -> str:
     for name, weight, f1, accuracy, n_images in rows:
         shown = "" if accuracy is None else f"{accuracy:.4f}"
         lines.append(f"{name:<{width}}  {weight:>6}  {f1:>8.4f}  {shown:>8}  {n_images:>6}")
-    expected = scores["expected_private"]
-    lines.append(
-        f"to expect on {expected['n_images']} private images: {expected['criterion'].replace('_', ' ')} "
-        f"{expected['score']:.4f} ({expected['low']:.4f} to {expected['high']:.4f})"
-    )
     return "\n".join(lines)
+
+
+def describe_expected(expected: dict[str, Any]) -> str:
+    """Tell the score to expect on the private part, and its interval."""
+    criterion = expected["criterion"].replace("_", " ")
+    interval = f"{expected['low']:.4f} to {expected['high']:.4f}"
+    return f"to expect on {expected['n_images']} private images: {criterion} {expected['score']:.4f} ({interval})"
 
 
 def _locate(dataset: Any) -> Any:

@@ -61,8 +61,10 @@ def test_entropy_is_that_of_scipy() -> None:
 
 
 def test_same_division_of_votes_has_the_same_entropy_to_the_last_digit() -> None:
-    labels = np.array([[0, 5, 3], [0, 5, 3], [0, 5, 3], [1, 0, 4], [1, 0, 4], [2, 1, 5], [6, 2, 0]])
-    assert len(set(measure_entropy(labels, 7).tolist())) == 1
+    rng = np.random.default_rng(0)
+    division = np.repeat([0, 1, 2, 3, 4], [7, 5, 3, 2, 2])
+    labels = np.stack([rng.permutation(5)[division] for _ in range(100)], axis=1)
+    assert len(set(measure_entropy(labels, 5).tolist())) == 1
 
 
 def test_margin_is_the_mean_lead_of_the_most_probable_class() -> None:

@@ -142,7 +142,7 @@ def match_confidence(
     """
     logs = np.log(np.clip(probabilities.astype(np.float64), _LEAST_PROBABILITY, None))
     logs -= logs.max(axis=1, keepdims=True)
-    wanted, rows = float(np.mean(accuracies)), np.arange(len(logs))
+    wanted, rows = float(np.asarray(accuracies, dtype=np.float64).mean()), np.arange(len(logs))
     low, high = -_LARGEST_LOG_TEMPERATURE, _LARGEST_LOG_TEMPERATURE
     for _ in range(_N_HALVINGS):
         middle = (low + high) / 2

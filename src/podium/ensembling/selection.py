@@ -88,6 +88,8 @@ def select_greedily(
         float64 (n_members,): the share of picks of each.
     """
     n_members = len(probabilities)
+    if n_members == 1:
+        return np.ones(1)
     true = probabilities[:, np.arange(len(labels)), labels]
     sums: Probabilities = np.zeros(probabilities.shape[1:], np.float32)
     picks: list[int] = []

@@ -87,6 +87,8 @@ def make_soup(
     """
     recipe = plan.recipe
     require_one_architecture(plan, data, ingredients)
+    if hardware.num_threads is not None:
+        torch.set_num_threads(hardware.num_threads)
     batches = load_epoch(plan, data, fold, hardware)
 
     def predict(network: Network, rows: npt.NDArray[np.int64]) -> Probabilities:
@@ -186,6 +188,8 @@ def stir(
     """
     network = build_network(plan.recipe, plan.spec, data.n_classes, data.class_values)
     network.load_state_dict(average_weights([one.tensors for one in chosen]))
+    if hardware.channels_last:  # as its input lies: convolutions would turn one of the two round each time
+        network = network.to(memory_format=torch.channels_last)
     class_counts = np.bincount(data.training_labels, minlength=data.n_classes)
     adjust_to_prior(network, plan.recipe.prior_adjustment, class_counts)
     norms = list_differing_norms(network, [one.tensors for one in chosen])

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from podium.errors import InputError
 from podium.pipelines.ensemble import create_pipeline
 from podium.pipelines.ensemble.choosing import list_weighings
 from podium.pipelines.ensemble.config import EnsembleConfig
-from podium.pipelines.ensemble.members import Members, make_members
+from podium.pipelines.ensemble.members import Members, describe_images, list_test_ids, make_members
 from podium.pipelines.ensemble.nodes import (
     blend_members,
     expect_chance_f1,
@@ -46,6 +47,7 @@ FOLDS = pd.DataFrame({"image_id": IDS, "fold": [0, 1, 1, 0]})
 TARGETS = pd.DataFrame({"image_id": IDS, "label": [0, 1, 0, 1], "training_label": [1, 1, 1, 1]})
 CLASSES = pd.DataFrame({"label": [0, 1], "class_name": ["개", "고양이"], "target": [0, 1]})
 SPLITTING = SplittingConfig(n_folds=2)
+TEMPLATE = pd.DataFrame({"image_id": ["시험1", "시험2"], "ID": ["1", "2"], "target": 0})
 PRESENT = {"split_digest": digest_table(FOLDS), "content_digest": digest_content(IMAGES)}
 
 Tables = dict[str, dict[str, Any]]
@@ -86,9 +88,15 @@ def tables() -> Tables:
     return tables
 
 
-def gather(tables: Tables, splitting: SplittingConfig = SPLITTING, config: EnsembleConfig = CONFIG) -> Members:
+def gather(
+    tables: Tables,
+    splitting: SplittingConfig = SPLITTING,
+    config: EnsembleConfig = CONFIG,
+    folder: Path = Path("nobody handed anything over"),
+) -> Members:
     return gather_members(
-        **tables, images=IMAGES, folds=FOLDS, targets=TARGETS, splitting=splitting, ensemble=config
+        **tables, images=IMAGES, folds=FOLDS, targets=TARGETS, classes=CLASSES, submission_template=TEMPLATE,
+        teammate_members=folder, splitting=splitting, ensemble=config,
     )  # fmt: skip
 
 
@@ -96,7 +104,8 @@ def run(tables: Tables, config: EnsembleConfig = EQUAL, classes: pd.DataFrame = 
     """Run the nodes of the pipeline one after another; all that they read and write, by name."""
     values: dict[str, Any] = {
         **tables, "images": IMAGES, "folds": FOLDS, "targets": TARGETS, "classes": classes, "attributes": {},
-        "params:splitting": SPLITTING, "params:ensemble": config,
+        "params:splitting": SPLITTING, "params:ensemble": config, "params:public_share": 0.5,
+        "submission_template": TEMPLATE, "teammate_members": Path("nobody handed anything over"),
     }  # fmt: skip
     for node in create_pipeline().nodes:
         values |= node.run({name: values[name] for name in node.inputs})
@@ -122,7 +131,9 @@ def draw_members(seed: int, n_members: int = 5, n_groups: int = 120) -> tuple[Me
         for fold in (0, 1):
             test = make_table(pd.Series(["시험"]), fold, np.full((1, 3), 1 / 3, np.float32))
             tests[f"회원-{number}/fold_{fold}"] = lambda test=test: test
-    return make_members(found, tests, images, targets, PRESENT, [0, 1]), targets
+    folds = pd.DataFrame({"image_id": ids, "fold": np.arange(n) // 2 % 2})
+    described = describe_images(images, folds, targets, [0, 1])
+    return make_members(found, [], tests, described, list_test_ids(images), PRESENT), targets
 
 
 def test_order_in_which_members_are_listed_does_not_matter(tables: Tables) -> None:
@@ -202,6 +213,25 @@ def test_member_that_is_to_be_left_out_is_and_an_unknown_one_is_refused(tables: 
         gather(tables, config=EnsembleConfig(leave_out=("반-0b",)))
     with pytest.raises(InputError, match=r"ensemble\.leave_out names it"):
         gather(tables, config=EnsembleConfig(leave_out=("반-0a", "기준-0b")))
+
+
+def test_member_of_a_teammate_joins_in(tables: Tables, tmp_path: Path) -> None:
+    folder = tmp_path / "members/지수"
+    folder.mkdir(parents=True)
+    (folder / "member.yml").write_text(f"split_digest: {PRESENT['split_digest']}\n", encoding="utf-8")
+    oof = pd.DataFrame({"image_id": IDS[::-1], "p_0": [0.4, 0.7, 0.2, 0.9]})
+    oof.assign(p_1=1 - oof["p_0"]).to_csv(folder / "oof.csv", index=False)
+    test = pd.DataFrame({"ID": ["2", "1"], "p_0": [0.25, 1.0]})
+    test.assign(p_1=1 - test["p_0"]).to_csv(folder / "test_probabilities.csv", index=False)
+    members = gather(tables, folder=tmp_path / "members")
+    assert members.names == ["teammate:지수", "기준-0b", "반-0a"]
+    np.testing.assert_allclose(members.oof[0, :, 0], [RIGHT[i] for i in IDS])
+    np.testing.assert_allclose(members.load_test["teammate:지수"]()[:, 0], [1.0, 0.25])
+    alone: Tables = {"oof": {}, "test_probabilities": {}, "history": {}}
+    assert gather(alone, folder=tmp_path / "members").names == ["teammate:지수"]
+    (folder / "member.yml").write_text("split_digest: 0123456789ab\n", encoding="utf-8")
+    with pytest.raises(InputError, match=f"(?s)0123456789ab.*{PRESENT['split_digest']}"):
+        gather(tables, folder=tmp_path / "members")
 
 
 def test_too_many_members_for_every_subset_are_refused(tables: Tables) -> None:
@@ -390,7 +420,7 @@ def test_expected_private_score_is_the_nested_one_with_an_interval_that_widens_f
     widths = []
     for n_test in (100, 2000):
         test = make_table(pd.Series([f"{i}" for i in range(n_test)]), -1, np.full((n_test, 3), 1 / 3, np.float32))
-        scores = score_ensemble(oof, nested, test, images, targets, classes, attributes, CONFIG)
+        scores = score_ensemble(oof, nested, test, images, targets, classes, attributes, 0.5, CONFIG)
         expected = scores["expected_private"]
         assert expected["n_images"] == n_test / 2
         assert expected["score"] == pytest.approx(

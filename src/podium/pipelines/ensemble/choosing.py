@@ -1,5 +1,6 @@
 """Ways to make one answer of several members, each chosen on some images and usable on others."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from podium.pipelines.ensemble.config import EnsembleConfig
 Weigh = Callable[[Probabilities, Labels], Floats]
 
 WITH_OFFSETS = "{} with class offsets"
-_STACKING_MAX_VALUES = 20_000_000  # members x images x classes; beyond, its fit takes minutes
+_STACKING_MAX_VALUES = 5_000_000  # members x images x classes; beyond, its fit takes minutes
 
 
 def name_used(choice: dict[str, Any]) -> str:
@@ -46,7 +47,7 @@ def list_methods(names: Sequence[str], n_values: int, config: EnsembleConfig) ->
         n_values: Members times images times classes.
         config: Criterion and limits.
     """
-    weighings = list_weighings(names, config)
+    weighings = {name: _remember(weigh) for name, weigh in list_weighings(names, config).items()}
     methods: dict[str, Choose] = {
         name: decide_after(weigh, config, with_offsets=False) for name, weigh in weighings.items()
     }
@@ -77,3 +78,17 @@ def decide_after(weigh: Weigh, config: EnsembleConfig, with_offsets: bool) -> Ch
         return lambda others: decision.apply(blend(others, weights))
 
     return choose
+
+
+def _remember(weigh: Weigh) -> Weigh:
+    """Weigh the same members on the same images once: a method with and without class offsets asks twice."""
+    known: dict[bytes, Floats] = {}
+
+    def weigh_once(probabilities: Probabilities, labels: Labels) -> Floats:
+        key = hashlib.sha256(np.ascontiguousarray(probabilities).data)
+        key.update(np.ascontiguousarray(labels).data)
+        if key.digest() not in known:
+            known[key.digest()] = weigh(probabilities, labels)
+        return known[key.digest()]
+
+    return weigh_once

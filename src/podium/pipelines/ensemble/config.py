@@ -31,7 +31,6 @@ class EnsembleConfig(BaseModel):
         n_parts: Parts of the training images for nested scores: chosen on all but one, scored on that one.
         n_draws: Bootstrap draws of groups.
         level: Of intervals.
-        public_share: Share of the test part that the public board shows; the rest is the private part.
         seed: Of bags, parts and draws.
     """
 
@@ -39,7 +38,7 @@ class EnsembleConfig(BaseModel):
 
     criterion: Criterion = "macro_f1"
     method: Literal["greedy", "best_subset", "equal", "best_single"] = "greedy"
-    max_picks: int = Field(50, ge=1)
+    max_picks: int = Field(30, ge=1)
     n_bags: int = Field(20, ge=0)
     bag_share: Share = 0.5
     subset_max_members: int = Field(10, ge=1, le=16)
@@ -50,7 +49,6 @@ class EnsembleConfig(BaseModel):
     n_parts: int = Field(5, ge=2)
     n_draws: int = Field(1000, ge=100)
     level: OpenShare = 0.9
-    public_share: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
     seed: int = Field(1, ge=0)
 
     @property

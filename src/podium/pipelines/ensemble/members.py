@@ -1,7 +1,7 @@
 """The members that fit the present competition and split, as arrays over the same images."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +13,7 @@ from podium.digests import digest_table
 from podium.errors import InputError, raise_if_any, suggest
 from podium.pipelines.training.member import digest_content
 from podium.probabilities import to_matrix
+from podium.teammates.members import HandedOverMember
 
 logger = logging.getLogger(__name__)
 
@@ -91,33 +92,56 @@ def find_members(
     return found, misfits
 
 
+def describe_images(
+    images: pd.DataFrame, folds: pd.DataFrame, targets: pd.DataFrame, held_out: list[int]
+) -> pd.DataFrame:
+    """List the images that members are scored on: image_id (sorted), fold, label (true) and group_id."""
+    rows = folds.loc[folds["fold"].isin(held_out), ["image_id", "fold"]].sort_values("image_id", ignore_index=True)
+    rows = rows.merge(targets[["image_id", "label"]], on="image_id", how="left")
+    return rows.merge(images[["image_id", "group_id"]], on="image_id", how="left")
+
+
+def list_test_ids(images: pd.DataFrame) -> pd.Series:
+    """List image_id of the test part, sorted."""
+    return images.loc[images["subset"] == "test", "image_id"].sort_values(ignore_index=True)
+
+
+def name_handed_over(name: str) -> str:
+    """Name a teammate's member so that it is never taken for one of our own."""
+    return f"teammate:{name}"
+
+
 def make_members(
     found: dict[str, pd.DataFrame],
+    handed_over: Sequence[HandedOverMember],
     test_probabilities: Partitions,
-    images: pd.DataFrame,
-    targets: pd.DataFrame,
+    described: pd.DataFrame,
+    test_ids: pd.Series,
     present: dict[str, str],
-    held_out: list[int],
 ) -> Members:
     """Lay members over the same images.
 
     Args:
-        found: See :func:`find_members`; at least one.
-        test_probabilities: By ``<member>/fold_<k>``; read when asked for.
-        images: image_id, subset and group_id.
-        targets: image_id and label (true).
+        found: Our own; see :func:`find_members`.
+        handed_over: By teammates; at least one of either.
+        test_probabilities: Of our own, by ``<member>/fold_<k>``; read when asked for.
+        described: See :func:`describe_images`.
+        test_ids: See :func:`list_test_ids`.
         present: See :func:`digest_present`.
-        held_out: The folds of each member.
     """
-    names = sorted(found)
-    rows = found[names[0]][["image_id", "fold"]]
-    described = rows.merge(targets[["image_id", "label"]], on="image_id", how="left")
-    described = described.merge(images[["image_id", "group_id"]], on="image_id", how="left")
-    test_ids = images.loc[images["subset"] == "test", "image_id"].sort_values(ignore_index=True)
+    held_out = sorted(described["fold"].unique())
+    oof = {name: to_matrix(table) for name, table in found.items()}
+    load_test: dict[str, Callable[[], Probabilities]] = {
+        name: partial(_average_folds, name, test_probabilities, held_out) for name in found
+    }
+    for member in handed_over:
+        name = name_handed_over(member.name)
+        oof[name], load_test[name] = member.oof, partial(np.asarray, member.test)
+    names = sorted(oof)
     return Members(
         names=names,
-        oof=np.stack([to_matrix(found[name]) for name in names]),
-        load_test={name: partial(_average_folds, name, test_probabilities, held_out) for name in names},
+        oof=np.stack([oof[name] for name in names]),
+        load_test={name: load_test[name] for name in names},
         images=described,
         test_ids=test_ids,
         **present,

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,14 +27,18 @@ from podium.pipelines.ensemble.config import EnsembleConfig
 from podium.pipelines.ensemble.members import (
     Members,
     Partitions,
+    describe_images,
     digest_present,
     find_members,
+    list_test_ids,
     make_members,
+    name_handed_over,
     require_members,
 )
 from podium.pipelines.evaluation.scoring import align_labels, score_probabilities
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.probabilities import make_table, to_matrix
+from podium.teammates.members import Expected, read_members
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +53,13 @@ def gather_members(
     images: pd.DataFrame,
     folds: pd.DataFrame,
     targets: pd.DataFrame,
+    classes: pd.DataFrame,
+    submission_template: pd.DataFrame,
+    teammate_members: Path,
     splitting: SplittingConfig,
     ensemble: EnsembleConfig,
 ) -> Members:
-    """Bring together every complete member of the present split and images.
+    """Bring together every complete member of the present split and images, those of teammates too.
 
     Args:
         oof, test_probabilities, history: Tables of all members, by ``<member>/fold_<k>``; a member is complete when
@@ -59,23 +67,34 @@ def gather_members(
         images: Of the present competition: image_id, subset, label, group_id, sha256.
         folds: The present split.
         targets: image_id and label (true).
+        classes, submission_template: What a teammate's tables may name classes and images by.
+        teammate_members: Folder of what teammates handed over; it may be missing.
         splitting: Which folds are held out.
         ensemble: Which members to leave out.
 
     Raises:
+        InputError: A teammate's member does not fit; all that is wrong with any is listed.
         InputError: No member fits, and each that does not is listed with what it lacks; or there are too many for the
             configured method.
     """
     present, held_out = digest_present(images, folds), splitting.held_out_folds
+    described, test_ids = describe_images(images, folds, targets, held_out), list_test_ids(images)
     found, misfits = find_members(oof, test_probabilities, history, present, held_out)
-    names = require_members(list(found), misfits, ensemble.leave_out)
+    expected = Expected(
+        described, test_ids, submission_template, classes, present["split_digest"], present["content_digest"]
+    )
+    handed_over = {name_handed_over(member.name): member for member in read_members(teammate_members, expected)}
+    names = require_members([*found, *handed_over], misfits, ensemble.leave_out)
     if ensemble.method == "best_subset" and len(names) > ensemble.subset_max_members:
         case = (
             f"ensemble.method: best_subset tries every subset of {len(names)} members, ensemble.subset_max_members is "
         )
         raise InputError("There are too many members:", [f"{case}{ensemble.subset_max_members}; take greedy"])
-    kept = {name: found[name] for name in names}
-    return make_members(kept, test_probabilities, images, targets, present, held_out)
+    return make_members(
+        {name: table for name, table in found.items() if name in names},
+        [member for name, member in handed_over.items() if name in names],
+        test_probabilities, described, test_ids, present,
+    )  # fmt: skip
 
 
 def rank_members(
@@ -217,6 +236,7 @@ def score_ensemble(
     targets: pd.DataFrame,
     classes: pd.DataFrame,
     attributes: Attributes,
+    public_share: float,
     ensemble: EnsembleConfig,
 ) -> dict[str, Any]:
     """Score the blend on true labels, out of fold, beside what guessing would score and what to expect of the board.
@@ -227,7 +247,8 @@ def score_ensemble(
         ensemble_probabilities: Of the test part, for its size.
         images: image_id and group_id.
         targets, classes, attributes: What is true.
-        ensemble: Criterion, draws, and which share of the test part is public.
+        public_share: Share of the test part that the board shows in public; the rest is the private part.
+        ensemble: Criterion and draws.
 
     Returns:
         macro_f1, accuracy, n_images, log_loss, the same by attribute and by fold; chance_macro_f1: the expected macro
@@ -241,7 +262,7 @@ def score_ensemble(
     scores["nested"] = score_probabilities(ensemble_nested_oof, targets, classes, attributes)
     group_of = images.set_index("image_id")["group_id"]
     groups = number_groups(group_of.loc[ensemble_nested_oof["image_id"]])
-    n_private = round(len(ensemble_probabilities) * (1 - ensemble.public_share)) or len(labels)
+    n_private = round(len(ensemble_probabilities) * (1 - public_share)) or len(labels)
     nested = to_matrix(ensemble_nested_oof)
     expected = _expect(nested, labels, groups, n_private, ensemble.criterion, ensemble)
     of_attributes = {}

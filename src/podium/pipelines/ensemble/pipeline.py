@@ -14,10 +14,16 @@ from podium.pipelines.ensemble.nodes import (
 
 def create_ranking_pipeline() -> Pipeline:
     """Members → their scores by the configured criterion, from stored predictions."""
-    tables = ["oof", "test_probabilities", "history", "images", "folds", "targets"]
+    tables = ["oof", "test_probabilities", "history", "images", "folds", "targets", "classes"]
+    handed_over = ["submission_template", "teammate_members"]
     return Pipeline(
         [
-            Node(gather_members, [*tables, "params:splitting", "params:ensemble"], "members", name="gather_members"),
+            Node(
+                gather_members,
+                [*tables, *handed_over, "params:splitting", "params:ensemble"],
+                "members",
+                name="gather_members",
+            ),
             Node(
                 rank_members,
                 ["members", "targets", "classes", "attributes", "params:ensemble"],
@@ -56,7 +62,7 @@ def create_pipeline() -> Pipeline:
                 score_ensemble,
                 [
                     "ensemble_oof", "ensemble_nested_oof", "ensemble_probabilities", "images", "targets", "classes",
-                    "attributes", "params:ensemble",
+                    "attributes", "params:public_share", "params:ensemble",
                 ],
                 "ensemble_scores",
                 name="score_ensemble",

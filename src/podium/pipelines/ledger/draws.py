@@ -61,6 +61,7 @@ def draw_scores(
     public_scores: npt.NDArray[np.floating],
     shape: tuple[int, int],
     criterion: BoardCriterion,
+    public_share: float,
     settings: LedgerConfig,
 ) -> BoardDraws:
     """Draw boards.
@@ -71,24 +72,23 @@ def draw_scores(
         public_scores: Of each row: stand for what a submission with unknown answers is worth.
         shape: n_images and n_classes.
         criterion: Of the board.
-        settings: Share of the public part, and the draws.
+        public_share: Share of the test images that the board shows in public.
+        settings: The draws.
     """
     n_rows, (n_images, n_classes) = len(answers), shape
     known = [row for row, answer in enumerate(answers) if answer is not None]
-    stacked = np.stack([answer for answer in answers if answer is not None]) if known else np.empty((0, n_images))
+    stacked: Labels = np.array([answer for answer in answers if answer is not None], dtype=np.int64)
     draws = BoardDraws(*(np.full(size, np.nan) for size in (n_rows, n_rows, (n_rows, n_rows), (n_rows, n_rows))))
     for row, answer in zip(known, stacked, strict=True):
         draws.differing[row, known] = (stacked != answer).mean(axis=1)
     if chances is not None and known:
-        public, private = simulate_board(
-            chances, stacked, settings.public_share, criterion, settings.n_draws, settings.seed
-        )
+        public, private = simulate_board(chances, stacked, public_share, criterion, settings.n_draws, settings.seed)
         gaps = public - private
         draws.public_sds[known], draws.part_sds[known] = public.std(axis=0), gaps.std(axis=0)
         for row, gap in zip(known, gaps.T, strict=True):
             draws.gain_sds[row, known] = (gap[:, None] - gaps).std(axis=0)
-    n_public = count_public(n_images, settings.public_share)
-    for row in np.flatnonzero(np.isnan(draws.part_sds)):
+    n_public = count_public(n_images, public_share)
+    for row in np.flatnonzero(np.isnan(draws.part_sds)).tolist():
         confusion = make_even_confusion(n_classes, float(public_scores[row]))
         sd = spread_between_parts(confusion, n_public, n_images - n_public, criterion, settings.n_draws, settings.seed)
         # The variance of a mean falls with the number of images, and the two parts' variances add up to the spread's.

@@ -88,6 +88,7 @@ def draw_boards(
     past_submissions: PastSubmissions,
     submission_template: pd.DataFrame,
     classes: pd.DataFrame,
+    public_share: float,
     settings: LedgerConfig,
 ) -> BoardDraws:
     """Draw what chance does to the ledger's scores.
@@ -101,7 +102,8 @@ def draw_boards(
         past_submissions: For answers, probabilities and scores.
         submission_template: image_id, then the organisers' columns; one row a test image.
         classes: label and target, the organisers' value for it.
-        settings: Share of the public part, and the draws.
+        public_share: Share of the test images that the board shows in public.
+        settings: The draws.
 
     Raises:
         InputError: The competition has fewer than two test images, so no board could have scored anything.
@@ -121,7 +123,8 @@ def draw_boards(
     if chances is not None and known:
         stacked = np.stack([answer for answer in answers if answer is not None])
         chances = match_confidence(chances, stacked, find_accuracies(origins, public)[known])
-    return draw_scores(answers, chances, public, (n_images, n_classes), choose_criterion(ledger, None), settings)
+    shape, criterion = (n_images, n_classes), choose_criterion(ledger, None)
+    return draw_scores(answers, chances, public, shape, criterion, public_share, settings)
 
 
 def judge_gains(ledger: pd.DataFrame, board_draws: BoardDraws) -> pd.DataFrame:
@@ -189,10 +192,10 @@ def show_ledger(
     competition: str,
 ) -> str:
     """Lay the ledger out as one HTML page that needs no other file: scores, noise, and the final pair."""
-    from podium.pipelines.ledger.page import render_page
+    from podium.pipelines.ledger.page import render_ledger
 
     warnings = [describe_gain(board_gains, row) for row in range(len(board_gains))]
-    return render_page(ledger, board_draws, board_gains, warnings, proposed_pair, competition, N_SDS)
+    return render_ledger(ledger, board_draws, board_gains, warnings, proposed_pair, competition, N_SDS)
 
 
 def _make_row(

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from podium.pages import render_page
 from podium.pipelines.ledger.draws import BoardDraws
 from podium.pipelines.ledger.rows import MEMBERS_SEPARATOR
 
+_TEMPLATE = Path(__file__).with_name("page.html")
 WIDTH_PX, HEIGHT_PX, MARGIN_PX = 560, 420, 56
 _LEAST_SPAN = 0.01
 _N_TICKS = 5
@@ -48,7 +49,7 @@ class Scale:
         return [float(tick) for tick in np.arange(first, np.floor(self.high / step + 1e-9) + 1) * step]
 
 
-def render_page(
+def render_ledger(
     ledger: pd.DataFrame,
     board_draws: BoardDraws,
     board_gains: pd.DataFrame,
@@ -65,18 +66,13 @@ def render_page(
         competition: Its name.
         n_sds: How many standard deviations noise is.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     rows = [_describe_row(*parts, proposed_pair) for parts in zip(
         range(len(ledger)), ledger.to_dict("records"), board_gains.to_dict("records"), warnings, strict=True
     )]  # fmt: skip
     noise = n_sds * float(np.median(board_draws.part_sds)) if rows else None
-    return environment.get_template("page.html").render(
+    return render_page(
+        _TEMPLATE,
+        {},
         competition=competition,
         criterion=_CRITERION_NAMES.get(ledger["criterion"].iloc[0], "") if rows else "",
         rows=rows,

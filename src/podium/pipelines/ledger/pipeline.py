@@ -13,7 +13,14 @@ def create_pipeline() -> Pipeline:
             Node(note_score, ["past_submissions", *typed], "ledger", name="note_score"),
             Node(
                 draw_boards,
-                ["ledger", "past_submissions", "submission_template", "classes", "params:ledger"],
+                [
+                    "ledger",
+                    "past_submissions",
+                    "submission_template",
+                    "classes",
+                    "params:public_share",
+                    "params:ledger",
+                ],
                 "board_draws",
                 name="draw_boards",
             ),

@@ -89,8 +89,9 @@ def describe_members(weights: pd.DataFrame | None) -> dict[str, str]:
     """Return members, in one text, and the digest of names and weights; both empty when they are not known."""
     if weights is None:
         return {"members": "", "weights_digest": ""}
-    pairs = [[str(row.member), float(row.weight)] for row in weights.itertuples()]
-    return {"members": MEMBERS_SEPARATOR.join(name for name, _ in pairs), "weights_digest": digest_values(pairs)}
+    names, values = weights["member"].tolist(), weights["weight"].tolist()
+    pairs = [list(pair) for pair in zip(names, values, strict=True)]
+    return {"members": MEMBERS_SEPARATOR.join(names), "weights_digest": digest_values(pairs)}
 
 
 def check_score(score: float, criterion: str) -> list[str]:

@@ -55,9 +55,8 @@ def choose_extra_images(
     raise_if_any("The pseudo labels are wrong:", _list_faults(pseudo_labels, images, folds, splitting))
     for fold in sorted(set(splitting.held_out_folds) - set(pseudo_labels["fold"])):
         logger.warning("fold %d is trained without pseudo labels: none was kept for it", fold)
-    logger.info(
-        "training takes %.0f test images a fold under pseudo labels", len(pseudo_labels) / folds["fold"].nunique()
-    )
+    n_folds = pseudo_labels["fold"].nunique()
+    logger.info("training takes %.0f test images a fold under pseudo labels", len(pseudo_labels) / n_folds)
     return pseudo_labels[["image_id", "fold", "label"]].sort_values(["fold", "image_id"]).reset_index(drop=True)
 
 

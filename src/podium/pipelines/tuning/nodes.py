@@ -63,10 +63,13 @@ def gather_trial(
     from podium.vision.finders import Trial
     from podium.vision.fit import MemberPlan
 
-    if recipe.join:
+    if not recipe.trains:
         raise InputError(
             "There is nothing to tune:",
-            [f"recipe: '{recipe.name}' trains nothing itself; tune what it joins: {', '.join(recipe.join)}"],
+            [
+                f"recipe: '{recipe.name}' trains nothing itself; "
+                f"tune what it {'joins' if recipe.join else 'averages'}: {', '.join(recipe.sources)}"
+            ],
         )
     fold = splitting.held_out_folds[0]
     weights = starting_weights["path"]
