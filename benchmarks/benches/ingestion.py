@@ -2,7 +2,8 @@
 
 Ours is ``fill_store`` into an empty folder: stamp, read, SHA-256, decode, check, perceptual hash, resize, write, commit
 (with its ``fsync``). The bare loop reads, decodes and resizes on as many threads and puts the pixels into an array.
-Imports and a first reading of the files, which brings them into memory for both sides, are not counted.
+Imports and a first reading of the files, which brings them into memory for both sides, are not counted; nor is a first
+store of eight pictures, with which all that is loaded late is loaded.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from benchmarks.harness import OURS, Bench, Contender, print_figure
@@ -63,17 +65,15 @@ def main() -> None:
 
 def _time_ours(root: Path, paths: Sequence[str], size_px: tuple[int, int]) -> float:
     """Fill a new store; return the seconds."""
-    import torch  # noqa: F401  (it resizes, and is loaded at first use)
-
     from podium.vision.image_store import fill_store
     from podium.vision.input_spec import InputSpec
 
     spec = InputSpec(*size_px, "stretch", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
+        fill = partial(fill_store, root=root, spec=spec, max_pixels=10**8, n_jobs=_count_cores(), progress=False)
+        fill(Path(folder) / "first", paths=paths[:8])
         start = time.perf_counter()
-        filled = fill_store(
-            Path(folder) / "store", root, paths, spec=spec, max_pixels=10**8, n_jobs=_count_cores(), progress=False
-        )
+        filled = fill(Path(folder) / "store", paths=paths)
         elapsed_s = time.perf_counter() - start
     if filled.n_reused > len(paths) // 100 or filled.table["error"].notna().any():  # two cuts may be the same
         raise RuntimeError(f"{filled.n_decoded} of {len(paths)} pictures were decoded")

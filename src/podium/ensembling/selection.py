@@ -74,9 +74,9 @@ def select_greedily(
 ) -> Floats:
     """Add the member that helps the score most, again and again, and keep the best moment.
 
-    Of members that help as much the one with the lower log loss is taken, then the first. Only images whose class could
-    still change are looked at: where no member believes enough in another class, and none little enough in the leading
-    one, no pick can turn the lead. That soon holds for all but the contested images.
+    Of members that help as much the one with the lower log loss is taken, then the first. Most images need no second
+    look: what all members find most probable stays so in any mean, and where no member believes enough in another
+    class, and none little enough in the leading one, no further pick can turn the lead.
 
     Args:
         probabilities: float32 (n_members, n_images, n_classes), rows summing to 1.
@@ -87,30 +87,74 @@ def select_greedily(
     Returns:
         float64 (n_members,): the share of picks of each.
     """
-    n_members = len(probabilities)
+    n_members, n_images, _ = probabilities.shape
     if n_members == 1:
         return np.ones(1)
-    true = probabilities[:, np.arange(len(labels)), labels]
-    sums: Probabilities = np.zeros(probabilities.shape[1:], np.float32)
+    true = probabilities[:, np.arange(n_images), labels]
+    true_sum: Probabilities = np.zeros(n_images, np.float32)
+    contest = None if criterion == "log_loss" else _Contest(probabilities, labels, criterion)
     picks: list[int] = []
     best_score, best_length = -np.inf, 0
-    least, most = probabilities.min(axis=0), probabilities.max(axis=0)
     for _ in range(max_picks):
-        true_sum = sums[np.arange(len(labels)), labels]
-        if criterion == "log_loss":
+        if contest is None:
             scores = _score_likelihoods(true, true_sum, len(picks) + 1)
             pick = int(np.argmax(scores))
         else:
-            is_open = _find_open(sums, least, most)
-            scores = _score_additions(probabilities, sums, is_open, labels, criterion)
+            scores = contest.score_additions()
             equals = np.flatnonzero(scores == scores.max())
             likelihoods = _score_likelihoods(true[equals], true_sum, len(picks) + 1) if len(equals) > 1 else np.zeros(1)
             pick = int(equals[np.argmax(likelihoods)])
+            contest.add(pick)
         picks.append(pick)
-        sums += probabilities[pick]
+        true_sum += true[pick]
         if scores[pick] > best_score:
             best_score, best_length = float(scores[pick]), len(picks)
     return np.bincount(picks[:best_length], minlength=n_members) / best_length
+
+
+class _Contest:
+    """The images whose class is still open among members, and the sum of picks so far on them."""
+
+    def __init__(self, probabilities: Probabilities, labels: Labels, criterion: Criterion) -> None:
+        n_classes = probabilities.shape[2]
+        said = probabilities.argmax(axis=2)
+        is_open = (said != said[0]).any(axis=0)
+        self._criterion = criterion
+        self._members = np.ascontiguousarray(probabilities[:, is_open])
+        self._labels = labels[is_open]
+        self._least, self._most = self._members.min(axis=0), self._members.max(axis=0)
+        self._sums: Probabilities = np.zeros(self._least.shape, np.float32)
+        self._agreed = count_classes(labels[~is_open], said[0, ~is_open], n_classes)
+        self._agreed[2] = np.bincount(labels, minlength=n_classes)
+
+    def add(self, member: int) -> None:
+        """Add a pick."""
+        self._sums += self._members[member]
+
+    def score_additions(self) -> Floats:
+        """Score the most probable classes after each possible pick, float64 (n_members,)."""
+        n_members, n_images, n_classes = self._members.shape
+        rows, leaders = np.arange(n_images), self._sums.argmax(axis=1)
+        reach = self._sums + self._most
+        reach[rows, leaders] = -np.inf
+        is_open = reach.max(axis=1) >= self._sums[rows, leaders] + self._least[rows, leaders] - _ROUNDING
+        settled = count_classes(self._labels[~is_open], leaders[~is_open], n_classes)
+        counts = np.tile(self._agreed, (n_members, 1, 1))
+        counts[:, :2] += settled[:2]
+        rows, sums, labels = rows[is_open], self._sums[is_open], self._labels[is_open]
+        step = max(1, _CHUNK_BYTES // max(1, sums.nbytes))
+        space = np.empty((min(step, n_members), *sums.shape), np.float32)  # fresh memory costs more than all sums
+        for start in range(0, n_members, step):
+            chunk = self._members[start : start + step]
+            added = np.take(chunk, rows, axis=1, out=space[: len(chunk)], mode="clip")  # "raise" would copy first
+            added += sums
+            choices = added.argmax(axis=2)
+            is_hit = choices == labels
+            choices += np.arange(len(chunk))[:, None] * n_classes  # numbered through, so that one count serves all
+            size, shape = len(chunk) * n_classes, (len(chunk), n_classes)
+            counts[start : start + step, 0] += np.bincount(choices[is_hit], minlength=size).reshape(shape)
+            counts[start : start + step, 1] += np.bincount(choices.ravel(), minlength=size).reshape(shape)
+        return score_counts(counts, self._criterion)
 
 
 def select_bagged(
@@ -199,42 +243,3 @@ def _score_likelihoods(true: Probabilities, true_sum: Probabilities, n_picks: in
     """Score each addition by the negated log loss, float64 (n_members,)."""
     means = (true_sum + true) / np.float32(n_picks)
     return np.log(np.clip(means, LEAST_PROBABILITY, None)).mean(axis=1, dtype=np.float64)
-
-
-def _find_open(sums: Probabilities, least: Probabilities, most: Probabilities) -> npt.NDArray[np.bool_]:
-    """Tell where one more pick could change the most probable class, bool (n_images,).
-
-    Args:
-        sums: Of the picks so far, (n_images, n_classes).
-        least, most: What any member gives each class at least and at most, likewise.
-    """
-    rows, leaders = np.arange(len(sums)), sums.argmax(axis=1)
-    reach = sums + most
-    reach[rows, leaders] = -np.inf
-    return reach.max(axis=1) >= sums[rows, leaders] + least[rows, leaders] - _ROUNDING
-
-
-def _score_additions(
-    probabilities: Probabilities, sums: Probabilities, is_open: npt.NDArray[np.bool_], labels: Labels,
-    criterion: Criterion,
-) -> Floats:  # fmt: skip
-    """Score the most probable classes after each addition, float64 (n_members,)."""
-    n_members, _, n_classes = probabilities.shape
-    settled = sums[~is_open].argmax(axis=1)
-    counts = np.empty((n_members, 3, n_classes))
-    counts[:] = count_classes(labels[~is_open], settled, n_classes)
-    counts[:, 2] = np.bincount(labels, minlength=n_classes)
-    rows, open_sums, open_labels = np.flatnonzero(is_open), sums[is_open], labels[is_open]
-    step = max(1, _CHUNK_BYTES // max(1, open_sums.nbytes))
-    space = np.empty((min(step, n_members), *open_sums.shape), np.float32)  # fresh memory costs more than all sums
-    for start in range(0, n_members, step):
-        chunk = probabilities[start : start + step]
-        added = np.take(chunk, rows, axis=1, out=space[: len(chunk)], mode="clip")  # "raise" would copy first
-        added += open_sums
-        choices = added.argmax(axis=2)
-        is_hit = choices == open_labels
-        choices += np.arange(len(chunk))[:, None] * n_classes  # numbered through, so that one count serves all
-        size, shape = len(chunk) * n_classes, (len(chunk), n_classes)
-        counts[start : start + step, 0] += np.bincount(choices[is_hit], minlength=size).reshape(shape)
-        counts[start : start + step, 1] += np.bincount(choices.ravel(), minlength=size).reshape(shape)
-    return score_counts(counts, criterion)
