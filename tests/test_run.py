@@ -158,7 +158,7 @@ def test_second_run_decodes_and_trains_nothing_and_gives_the_same_submission(
     assert digest_results(project) == before
     third = project.run("--params", "recipes.small.loss.name=focal")
     assert third.stdout.count("training fold") == 2, "a changed recipe is another member"
-    assert "the ensemble has 2 member(s)" in third.stdout
+    assert " of 2 member(s)" in third.stdout
 
 
 def test_every_run_is_tracked_with_its_recipe_curves_digests_plots_and_weights(

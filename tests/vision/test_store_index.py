@@ -12,6 +12,7 @@ import pytest
 from podium.vision import store_index
 from podium.vision.source_files import FileStamp
 from podium.vision.store_index import (
+    _VERSION,
     ContentRecord,
     DamagedIndexError,
     FileRecord,
@@ -69,7 +70,7 @@ def test_damaged_index_is_refused(tmp_path: Path, damage: bytes) -> None:
         read_index(tmp_path)
 
 
-@pytest.mark.parametrize("header", [None, "text", [1], {}, {"version": 3, "height": 12}])
+@pytest.mark.parametrize("header", [None, "text", [1], {}, {"version": _VERSION, "height": 12}])
 def test_table_without_a_whole_header_is_refused(tmp_path: Path, header: Any) -> None:
     metadata = {} if header is None else {"podium_image_store": json.dumps(header)}
     pq.write_table(pa.table({"path": ["a"]}).replace_schema_metadata(metadata), tmp_path / "index.parquet")
@@ -86,8 +87,8 @@ def test_table_without_a_column_is_refused(tmp_path: Path) -> None:
 
 def test_index_of_another_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_index(tmp_path, HEADER, {})
-    monkeypatch.setattr(store_index, "_VERSION", 4)
-    with pytest.raises(DamagedIndexError, match="made by version 3, this is 4"):
+    monkeypatch.setattr(store_index, "_VERSION", _VERSION + 1)
+    with pytest.raises(DamagedIndexError, match=f"made by version {_VERSION}, this is {_VERSION + 1}"):
         read_index(tmp_path)
 
 
@@ -98,7 +99,7 @@ def test_index_of_an_older_version_with_other_fields_is_called_so(tmp_path: Path
     pq.write_table(
         table.replace_schema_metadata({"podium_image_store": json.dumps(header)}), tmp_path / "index.parquet"
     )
-    with pytest.raises(DamagedIndexError, match="made by version 1, this is 3"):
+    with pytest.raises(DamagedIndexError, match=f"made by version 1, this is {_VERSION}"):
         read_index(tmp_path)
 
 

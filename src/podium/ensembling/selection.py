@@ -207,7 +207,8 @@ def select_subset(probabilities: Probabilities, labels: Labels, criterion: Crite
     Takes 2 to the power of n_members steps, so it is for about ten members.
     """
     n_members = len(probabilities)
-    best_score, best_members = -np.inf, (0,)
+    best_score = -np.inf
+    best_members: tuple[int, ...] = (0,)
     for size in range(1, n_members + 1):
         for members in combinations(range(n_members), size):
             reached = score(probabilities[list(members)].mean(axis=0), labels, criterion)
