@@ -74,7 +74,7 @@ def test_submission_comes_last_with_its_path_below_the_working_directory(
     catalog = make_catalog(tmp_path / "결과", pd.DataFrame({"ID": ["a"], "target": [1]}))
     lines = list(describe_results(catalog, {"ensemble_scores", "confusion_picture", "worst_images", "submission"}))
     assert lines[:7] == tabulate_scores(WEIGHTS, SCORES).splitlines()
-    assert lines[7] == "to expect on 60 private images: macro f1 0.7875 (0.7000 to 0.8500)"
+    assert lines[7] == "to expect on 60 private images: macro F1 0.7875 (0.7000 to 0.8500)"
     assert lines[8:10] == ["confusion picture: 결과/confusion.png", "worst images: 결과/worst_images.csv"]
     assert "make ui" in lines[10]
     path = lines[11].removeprefix("submission: ")

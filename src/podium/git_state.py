@@ -26,4 +26,7 @@ def describe_commit(folder: Path) -> str:
     commit = ask("rev-parse", "HEAD")
     if commit is None:
         return "unknown: not in a git repository"
-    return commit if ask("status", "--porcelain") == "" else f"{commit}, with uncommitted changes"
+    changes = ask("status", "--porcelain")
+    if changes is None:
+        return f"{commit}; whether files differ is unknown"
+    return f"{commit}, with uncommitted changes" if changes else commit

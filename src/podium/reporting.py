@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 from kedro.io import DataCatalog
 
+from podium.ensembling.criteria import name_criterion
+
 
 def describe_results(catalog: DataCatalog, outputs: set[str]) -> Iterator[str]:
     """Yield a line for each result among ``outputs``; the submission, or that there is none, comes last."""
@@ -57,7 +59,7 @@ def tabulate_scores(weights: pd.DataFrame, scores: dict[str, Any]) -> str:
 
 def describe_expected(expected: dict[str, Any]) -> str:
     """Tell the score to expect on the private part, and its interval."""
-    criterion = expected["criterion"].replace("_", " ")
+    criterion = name_criterion(expected["criterion"])
     interval = f"{expected['low']:.4f} to {expected['high']:.4f}"
     return f"to expect on {expected['n_images']} private images: {criterion} {expected['score']:.4f} ({interval})"
 

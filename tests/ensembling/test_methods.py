@@ -53,3 +53,9 @@ def test_stacking_gives_nothing_to_a_class_that_it_never_saw() -> None:
     members = draw(2)
     labels = np.random.default_rng(0).integers(0, 3, 50)
     assert (Stacking(members, labels).predict(members)[:, 3] == 0).all()
+
+
+def test_stacking_of_images_of_one_class_says_that_class() -> None:
+    members = draw(3)
+    predicted = Stacking(members, np.full(50, 2)).predict(members)
+    np.testing.assert_array_equal(predicted, np.eye(4)[np.full(50, 2)])

@@ -61,7 +61,7 @@ def main() -> None:
         interval = make_interval(expected, draws[0], config.level, BOUNDS[config.criterion])
         is_covered = interval.low <= reached <= interval.high
         table.append((name, fitted, expected, interval.low, interval.high, reached, is_covered))
-    columns = ["what", "out of fold", "nested", "low", "high", "kept aside", "covered"]
+    columns = ["what", "out of fold", "nested", "low", "high", "kept aside", "within"]
     print(pd.DataFrame(table, columns=columns).to_string(index=False, float_format="{:.4f}".format))
 
 

@@ -18,6 +18,11 @@ BOUNDS: dict[Criterion, tuple[float, float]] = {
 LEAST_PROBABILITY = 1e-15  # so that one sure mistake does not make a log loss infinite
 
 
+def name_criterion(criterion: str) -> str:
+    """Name a score for people."""
+    return {"macro_f1": "macro F1", "log_loss": "negated log loss"}.get(criterion, criterion)
+
+
 def score(probabilities: npt.NDArray[np.floating], labels: Labels, criterion: Criterion) -> float:
     """Score one table of probabilities (n_images, n_classes); a log loss is negated, so that more is better."""
     if criterion == "log_loss":

@@ -48,7 +48,7 @@ class Judged:
     def compare(self, other: "Judged", level: float) -> tuple[Interval, float]:
         """Give the gain in the nested score over another, and in which share of the draws it is above 0."""
         gain, draws = self.nested_score.score - other.nested_score.score, self.draws - other.draws
-        moved = draws - draws.mean() + gain
+        moved = np.where(draws == 0, 0.0, draws - draws.mean() + gain)  # where nothing differs, nothing is gained
         return make_interval(gain, draws, level), float((moved > 1e-12).mean())
 
 

@@ -40,12 +40,17 @@ class Stacking:
         from sklearn.linear_model import LogisticRegression
 
         self._n_classes = probabilities.shape[2]
-        self._model = LogisticRegression(C=0.01, max_iter=300, tol=1e-3).fit(_flatten(probabilities), labels)
+        self._only = int(labels[0]) if (labels == labels[0]).all() else None  # nothing to tell apart
+        if self._only is None:
+            self._model = LogisticRegression(C=0.01, max_iter=300, tol=1e-3).fit(_flatten(probabilities), labels)
 
     def predict(self, probabilities: Probabilities) -> Floats:
         """Give probabilities, float64 (n_images, n_classes); 0 for a class that it never saw."""
         predicted = np.zeros((probabilities.shape[1], self._n_classes))
-        predicted[:, self._model.classes_] = self._model.predict_proba(_flatten(probabilities))
+        if self._only is not None:
+            predicted[:, self._only] = 1.0
+        else:
+            predicted[:, self._model.classes_] = self._model.predict_proba(_flatten(probabilities))
         return predicted
 
 

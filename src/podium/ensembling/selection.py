@@ -2,7 +2,8 @@
 
 Greedy forward selection with replacement, and its bagging, are those of Caruana et al. (2004), "Ensemble selection from
 libraries of models": the member that helps most is added again and again, and the best moment counts. No weight is
-negative, they sum to 1, and the choice never scores below the best single member on the images it was made on.
+negative, they sum to 1, and the choice never scores below the best single member that tells images apart, on the images
+it was made on.
 """
 
 import hashlib

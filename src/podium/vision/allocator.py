@@ -1,4 +1,4 @@
-"""Memory of training on a CPU."""
+"""Memory of decoding, and of training on a CPU."""
 
 import ctypes
 import sys
@@ -10,10 +10,11 @@ _PAD_BYTES = 2**26
 
 
 def keep_large_buffers() -> None:
-    """Let glibc keep the buffers of a step for the next one, instead of asking the kernel for fresh pages each time.
+    """Let glibc keep large buffers for the next picture or step, instead of asking the kernel for fresh pages.
 
     Every step on a CPU allocates and frees the same large activations; by default each comes from the kernel anew, and
-    zeroing its pages costs up to a third of a step. Elsewhere than under glibc this does nothing.
+    zeroing its pages costs up to a third of a step. Decoding does the same with pictures, and its threads wait for each
+    other there. Elsewhere than under glibc this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return

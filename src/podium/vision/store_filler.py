@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from podium.vision.allocator import keep_large_buffers
 from podium.vision.decoding import UnreadableImage, decode_image, hash_perceptually
 from podium.vision.input_spec import InputSpec
 from podium.vision.preparation import prepare_image
@@ -60,6 +61,8 @@ class StoreFiller:
         """Bring the store up to date with these files below the root."""
         wanted = dict.fromkeys(paths)
         todo = self._find_changed(wanted)
+        if todo:
+            keep_large_buffers()
         bar = tqdm(total=len(todo), desc="decoding", unit="image", disable=not (progress and todo))
         with _limit_opencv_threads(), bar:
             for reading in self._read_ahead(_cut_batches(todo, self._writer.header.row_bytes)):

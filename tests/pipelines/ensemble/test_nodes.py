@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from podium.digests import digest_table
 from podium.ensembling.criteria import score
-from podium.ensembling.resampling import bootstrap_scores, make_interval, number_groups
+from podium.ensembling.resampling import bootstrap_scores, make_interval
 from podium.ensembling.selection import blend
 from podium.errors import InputError
 from podium.pipelines.ensemble import create_pipeline
@@ -41,6 +41,9 @@ IMAGES = pd.DataFrame(
         "label": pd.array([0, 1, 0, 1, None, None], dtype="Int64"),
         "group_id": ["p", "q", "r", "s", None, None],
         "sha256": list("abcdef"),
+        "width_px": 32,
+        "height_px": 32,
+        "perceptual_hash": "0" * 64,
     }
 )
 FOLDS = pd.DataFrame({"image_id": IDS, "fold": [0, 1, 1, 0]})
@@ -118,8 +121,10 @@ def draw_members(seed: int, n_members: int = 5, n_groups: int = 120) -> tuple[Me
     n = 2 * n_groups
     labels = rng.choice(3, n, p=[0.6, 0.3, 0.1])
     ids = [f"사진{i:04d}" for i in range(n)]
-    images = pd.DataFrame({"image_id": ids, "subset": "train", "group_id": [f"사람{i // 2}" for i in range(n)]})
-    images = pd.concat([images, pd.DataFrame({"image_id": ["시험"], "subset": ["test"], "group_id": [None]})])
+    described = {"sha256": [f"{i}" for i in range(n)], "width_px": 32, "height_px": 32, "perceptual_hash": "0" * 64}
+    groups = [f"사람{i // 2}" for i in range(n)]
+    images = pd.DataFrame({"image_id": ids, "subset": "train", "group_id": groups, **described})
+    images = pd.concat([images, pd.DataFrame({"image_id": ["시험"], "subset": ["test"]})])
     targets = pd.DataFrame({"image_id": ids, "label": labels})
     shared = rng.normal(size=(n, 3)) + 1.5 * np.eye(3)[labels]
     found, tests = {}, {}
@@ -132,7 +137,7 @@ def draw_members(seed: int, n_members: int = 5, n_groups: int = 120) -> tuple[Me
             test = make_table(pd.Series(["시험"]), fold, np.full((1, 3), 1 / 3, np.float32))
             tests[f"회원-{number}/fold_{fold}"] = lambda test=test: test
     folds = pd.DataFrame({"image_id": ids, "fold": np.arange(n) // 2 % 2})
-    described = describe_images(images, folds, targets, [0, 1])
+    described = describe_images(images, folds, targets, SPLITTING)
     return make_members(found, [], tests, described, list_test_ids(images), PRESENT), targets
 
 
@@ -269,8 +274,8 @@ def test_members_that_help_each_other_are_taken_and_nested_scores_are_told_for_a
     judged = judge_methods(members, CONFIG)
     table = judged["method_scores"].set_index("method")
     assert set(table.index) == {
-        "best_single", "equal", "greedy", "greedy with class offsets", "best_subset", "rank_mean", "hard_vote",
-        "stacking",
+        "best_single", "equal", "greedy", "greedy with class offsets", "best_single with class offsets", "best_subset",
+        "rank_mean", "hard_vote", "stacking",
     }  # fmt: skip
     assert judged["ensemble_choice"]["method"] == "greedy"
     assert judged["ensemble_choice"]["certainty"] >= 0.75
@@ -329,6 +334,34 @@ def test_offsets_are_used_when_asked_for_and_never_else() -> None:
         f1_score(members.labels, to_matrix(part["ensemble_oof"]).argmax(axis=1), average="macro") for part in blended
     ]
     assert scores[0] >= scores[1]
+
+
+def test_offsets_that_are_always_wanted_are_used_with_the_best_single_member_too(tables: Tables) -> None:
+    for part in tables.values():
+        part.pop("반-0a/fold_0")
+    results = run(tables, EnsembleConfig(class_offsets="always", n_draws=100))
+    assert results["ensemble_choice"]["method"] == "best_single"
+    assert results["ensemble_choice"]["class_offsets"] is True
+    assert len(results["decision"]["offsets"]) == 2
+
+
+def test_copies_of_a_picture_are_one_group_whatever_person_they_are_said_to_show() -> None:
+    same = IMAGES.assign(sha256=["a", "b", "a", "d", "e", "f"])
+    described = describe_images(same, FOLDS, TARGETS, SPLITTING).set_index("image_id")["group"]
+    assert described["가"] == described["다"]
+    assert described.nunique() == 3
+    assert describe_images(IMAGES, FOLDS, TARGETS, SPLITTING)["group"].nunique() == 4
+
+
+def test_images_of_one_group_alone_cannot_judge_an_ensemble(tables: Tables) -> None:
+    members = gather(tables)
+    with pytest.raises(InputError, match="of one group"):
+        judge_methods(replace(members, images=members.images.assign(group=0)), CONFIG)
+
+
+def test_member_that_does_not_fit_may_be_left_out_by_name_too(tables: Tables) -> None:
+    del tables["history"]["반-0a/fold_0"]
+    assert gather(tables, config=EnsembleConfig(leave_out=("반-0a",))).names == ["기준-0b"]
 
 
 def test_temperature_lowers_the_log_loss_and_changes_no_class() -> None:
@@ -413,14 +446,13 @@ def test_expected_private_score_is_the_nested_one_with_an_interval_that_widens_f
     classes = pd.DataFrame({"label": [0, 1, 2], "size": ["작다", "크다", "크다"]})
     attributes = {"size": {"values": ("작다", "크다")}}
     judged = judge_methods(members, CONFIG)
-    images = members.images
     choice, weights = judged["ensemble_choice"], pd.DataFrame({"member": members.names, "weight": 0.2})
     oof = blend_members(members, weights, choice, CONFIG)["ensemble_oof"]
     nested = judged["ensemble_nested_oof"]
     widths = []
     for n_test in (100, 2000):
         test = make_table(pd.Series([f"{i}" for i in range(n_test)]), -1, np.full((n_test, 3), 1 / 3, np.float32))
-        scores = score_ensemble(oof, nested, test, images, targets, classes, attributes, 0.5, CONFIG)
+        scores = score_ensemble(oof, nested, test, members, targets, classes, attributes, 0.5, CONFIG)
         expected = scores["expected_private"]
         assert expected["n_images"] == n_test / 2
         assert expected["score"] == pytest.approx(
@@ -443,7 +475,7 @@ def test_expected_score_covers_what_new_images_give() -> None:
         known, new = (slice(0, 200), slice(200, 300))
         first = replace(members, oof=members.oof[:, known], images=members.images[known].reset_index(drop=True))
         judged = judge_methods(first, EnsembleConfig(n_draws=200, class_offsets="never", calibrate=False))
-        groups = number_groups(first.images["group_id"])
+        groups = first.groups
         nested = to_matrix(judged["ensemble_nested_oof"])
         draws = bootstrap_scores(nested[None], first.labels, groups, "macro_f1", 200, 0, n_drawn_images=100)
         interval = make_interval(score(nested, first.labels, "macro_f1"), draws[0], 0.9)

@@ -40,7 +40,9 @@ def list_weighings(names: Sequence[str], config: EnsembleConfig) -> dict[str, We
 
 
 def list_methods(names: Sequence[str], n_values: int, config: EnsembleConfig) -> dict[str, Choose]:
-    """Name every method: those with weights, then those to compare with, the configured one with class offsets too.
+    """Name every method: those with weights, then those to compare with.
+
+    The configured one and the best single member are there with class offsets too.
 
     Args:
         names: Of the members.
@@ -52,7 +54,8 @@ def list_methods(names: Sequence[str], n_values: int, config: EnsembleConfig) ->
         name: decide_after(weigh, config, with_offsets=False) for name, weigh in weighings.items()
     }
     if config.class_offsets != "never":
-        methods[WITH_OFFSETS.format(config.method)] = decide_after(weighings[config.method], config, with_offsets=True)
+        for name in dict.fromkeys((config.method, "best_single")):
+            methods[WITH_OFFSETS.format(name)] = decide_after(weighings[name], config, with_offsets=True)
     methods["rank_mean"] = lambda probabilities, labels: average_ranks
     methods["hard_vote"] = lambda probabilities, labels: vote_hard
     if n_values <= _STACKING_MAX_VALUES:

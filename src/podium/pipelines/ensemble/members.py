@@ -10,7 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from podium.digests import digest_table
+from podium.ensembling.resampling import number_groups
 from podium.errors import InputError, raise_if_any, suggest
+from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.member import digest_content
 from podium.probabilities import to_matrix
 from podium.teammates.members import HandedOverMember
@@ -30,7 +32,7 @@ class Members:
         oof: float32 (n_members, n_images, n_classes): each image by models that did not see it.
         load_test: By name, what reads its probabilities on the test part, float32 (n_test_images, n_classes): the mean
             over the models of its folds.
-        images: image_id (sorted), fold, label (true) and group_id, a row an image of ``oof``.
+        images: image_id (sorted), fold, label (true) and group, a row an image of ``oof``.
         test_ids: image_id of the test part, sorted.
         split_digest, content_digest: Of the split and the images that all members were made for.
     """
@@ -47,6 +49,11 @@ class Members:
     def labels(self) -> npt.NDArray[np.int64]:
         """True labels, int64 (n_images,)."""
         return self.images["label"].to_numpy(np.int64)
+
+    @property
+    def groups(self) -> npt.NDArray[np.int64]:
+        """Which images go right or wrong together, numbered from 0, int64 (n_images,)."""
+        return number_groups(self.images["group"])
 
 
 def digest_present(images: pd.DataFrame, folds: pd.DataFrame) -> dict[str, str]:
@@ -93,12 +100,20 @@ def find_members(
 
 
 def describe_images(
-    images: pd.DataFrame, folds: pd.DataFrame, targets: pd.DataFrame, held_out: list[int]
+    images: pd.DataFrame, folds: pd.DataFrame, targets: pd.DataFrame, splitting: SplittingConfig
 ) -> pd.DataFrame:
-    """List the images that members are scored on: image_id (sorted), fold, label (true) and group_id."""
+    """List the images that members are scored on: image_id (sorted), fold, label (true) and group (int64).
+
+    Copies of a picture are of one group, as they are for the folds.
+    """
+    from podium.duplicates import join_groups
+
+    train = images[images["subset"] == "train"].sort_values("image_id", ignore_index=True)
+    groups = train[["image_id"]].assign(group=join_groups(train, splitting.near_duplicate_max_bits))
+    held_out = splitting.held_out_folds
     rows = folds.loc[folds["fold"].isin(held_out), ["image_id", "fold"]].sort_values("image_id", ignore_index=True)
     rows = rows.merge(targets[["image_id", "label"]], on="image_id", how="left")
-    return rows.merge(images[["image_id", "group_id"]], on="image_id", how="left")
+    return rows.merge(groups, on="image_id", how="left")
 
 
 def list_test_ids(images: pd.DataFrame) -> pd.Series:
@@ -157,7 +172,7 @@ def require_members(names: list[str], misfits: list[str], leave_out: tuple[str, 
     raise_if_any(
         "There is nothing to leave out:",
         [f"ensemble.leave_out: there is no member '{name}'; {suggest(name, names)}" for name in leave_out
-         if name not in names],
+         if name not in names and not any(misfit.startswith(f"{name}: ") for misfit in misfits)],
     )  # fmt: skip
     for misfit in misfits:
         logger.info("left out of the ensemble: %s", misfit)

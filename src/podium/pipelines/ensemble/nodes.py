@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from podium.digests import digest_values
-from podium.ensembling.criteria import BOUNDS, Criterion, Probabilities, score
+from podium.ensembling.board import count_public
+from podium.ensembling.criteria import BOUNDS, Criterion, Probabilities, name_criterion, score
 from podium.ensembling.decisions import Decision
 from podium.ensembling.judging import Judged, judge
-from podium.ensembling.resampling import bootstrap_scores, make_interval, number_groups
+from podium.ensembling.resampling import bootstrap_scores, make_interval
 from podium.ensembling.selection import blend
 from podium.errors import InputError
 from podium.pipelines.ensemble.choosing import (
@@ -78,7 +79,7 @@ def gather_members(
             configured method.
     """
     present, held_out = digest_present(images, folds), splitting.held_out_folds
-    described, test_ids = describe_images(images, folds, targets, held_out), list_test_ids(images)
+    described, test_ids = describe_images(images, folds, targets, splitting), list_test_ids(images)
     found, misfits = find_members(oof, test_probabilities, history, present, held_out)
     expected = Expected(
         described, test_ids, submission_template, classes, present["split_digest"], present["content_digest"]
@@ -110,7 +111,7 @@ def rank_members(
         rank, member, criterion, score, low, high (the bootstrap interval over groups), macro_f1, accuracy, log_loss,
         macro_f1_<attribute> of each, n_images; best first. A log loss as ``score`` is negated, so that more is better.
     """
-    labels, groups = members.labels, number_groups(members.images["group_id"])
+    labels, groups = members.labels, members.groups
     draws = bootstrap_scores(members.oof, labels, groups, ensemble.criterion, ensemble.n_draws, ensemble.seed)
     rows = []
     for name, probabilities, drawn in zip(members.names, members.oof, draws, strict=True):
@@ -149,11 +150,19 @@ def judge_methods(members: Members, ensemble: EnsembleConfig) -> dict[str, Any]:
         ensemble_choice: method, class_offsets (whether they are used), certainty of the configured method,
         offsets_certainty (where offsets were tried), reason.
 
-        ensemble_nested_oof: image_id, fold, one column a class: what is used, each image by a choice that did not see
-        it.
+        ensemble_nested_oof: image_id, fold, one column a class: what is used, each image by weights, temperature and
+        offsets that did not see it. Which method is used was decided on all images, which flatters a little.
+
+    Raises:
+        InputError: All images are of one group, so that nothing can be judged.
     """
     methods = list_methods(members.names, members.oof.size, ensemble)
-    groups = number_groups(members.images["group_id"])
+    groups = members.groups
+    if groups.max() == 0 and len(members.names) > 1:
+        case = (
+            "all held-out images are of one group (a person, a scan, copies); ensemble.leave_out can leave one member"
+        )
+        raise InputError("An ensemble cannot be judged:", [case])
     judged = judge(methods, members.oof, members.labels, groups, ensemble.resampling)
     rows = []
     for name, one in judged.items():
@@ -232,7 +241,7 @@ def score_ensemble(
     ensemble_oof: pd.DataFrame,
     ensemble_nested_oof: pd.DataFrame,
     ensemble_probabilities: pd.DataFrame,
-    images: pd.DataFrame,
+    members: Members,
     targets: pd.DataFrame,
     classes: pd.DataFrame,
     attributes: Attributes,
@@ -245,7 +254,7 @@ def score_ensemble(
         ensemble_oof: What is handed in, on images that it was chosen by.
         ensemble_nested_oof: Each image by a choice that did not see it: what can be expected.
         ensemble_probabilities: Of the test part, for its size.
-        images: image_id and group_id.
+        members: For the groups that images are of.
         targets, classes, attributes: What is true.
         public_share: Share of the test part that the board shows in public; the rest is the private part.
         ensemble: Criterion and draws.
@@ -254,15 +263,15 @@ def score_ensemble(
         macro_f1, accuracy, n_images, log_loss, the same by attribute and by fold; chance_macro_f1: the expected macro
         F1 of guessing each class equally often; nested: the same scores of choices that did not see the images;
         expected_private: criterion, score, low, high, sd, level, n_images: the score to expect on the private part, its
-        interval made for a part of that size; and attributes, likewise by macro F1 or accuracy.
+        interval made for a part of that size (without a test part, as many images as are scored here); and attributes:
+        the same of each, by the same criterion.
     """
     scores = score_probabilities(ensemble_oof, targets, classes, attributes)
     labels = align_labels(ensemble_oof, targets)
     scores["chance_macro_f1"] = expect_chance_f1(pd.Series(labels), len(classes))
     scores["nested"] = score_probabilities(ensemble_nested_oof, targets, classes, attributes)
-    group_of = images.set_index("image_id")["group_id"]
-    groups = number_groups(group_of.loc[ensemble_nested_oof["image_id"]])
-    n_private = round(len(ensemble_probabilities) * (1 - public_share)) or len(labels)
+    groups, n_test = members.groups, len(ensemble_probabilities)
+    n_private = n_test - count_public(n_test, public_share) if n_test > 1 else len(labels)
     nested = to_matrix(ensemble_nested_oof)
     expected = _expect(nested, labels, groups, n_private, ensemble.criterion, ensemble)
     of_attributes = {}
@@ -275,7 +284,7 @@ def score_ensemble(
     scores["expected_private"] = {**expected, "attributes": of_attributes}
     logger.info(
         "ensemble: macro F1 %.4f out of fold, chance is %.4f; %s to expect on %d private images: %.4f (%.4f to %.4f)",
-        scores["macro_f1"], scores["chance_macro_f1"], expected["criterion"].replace("_", " "), n_private,
+        scores["macro_f1"], scores["chance_macro_f1"], name_criterion(expected["criterion"]), n_private,
         *(expected[key] for key in ("score", "low", "high")),
     )  # fmt: skip
     return scores
@@ -301,10 +310,12 @@ def _make_choice(judged: dict[str, Judged], n_members: int, ensemble: EnsembleCo
     )
     if asked != "best_single" and certainty < least:
         reason = "there is one member" if n_members == 1 else f"{asked} gains {told}: below {least}, so not real"
-        return {**choice, "method": "best_single", "reason": reason}
-    choice["reason"] = "asked for" if asked == "best_single" else f"it gains {told}"
+        choice |= {"method": "best_single", "reason": reason}
+    else:
+        choice["reason"] = "asked for" if asked == "best_single" else f"it gains {told}"
     if ensemble.class_offsets != "never":
-        over, choice["offsets_certainty"] = judged[WITH_OFFSETS.format(asked)].compare(judged[asked], ensemble.level)
+        used = choice["method"]
+        over, choice["offsets_certainty"] = judged[WITH_OFFSETS.format(used)].compare(judged[used], ensemble.level)
         choice["class_offsets"] = ensemble.class_offsets == "always" or choice["offsets_certainty"] >= least
         told = f"{over.score:+.4f} ({over.low:+.4f} to {over.high:+.4f}), certainty {choice['offsets_certainty']:.2f}"
         choice["reason"] += f"; class offsets {'are' if choice['class_offsets'] else 'would be'} worth {told}"

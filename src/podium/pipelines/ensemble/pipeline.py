@@ -61,7 +61,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 score_ensemble,
                 [
-                    "ensemble_oof", "ensemble_nested_oof", "ensemble_probabilities", "images", "targets", "classes",
+                    "ensemble_oof", "ensemble_nested_oof", "ensemble_probabilities", "members", "targets", "classes",
                     "attributes", "params:public_share", "params:ensemble",
                 ],
                 "ensemble_scores",

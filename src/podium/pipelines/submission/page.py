@@ -11,7 +11,7 @@ from podium.pages import render_page
 from podium.pipelines.ensemble.choosing import name_used
 
 _TEMPLATE = Path(__file__).with_name("page.html")
-_CRITERIA = {"macro_f1": "Macro F1", "accuracy": "Accuracy", "log_loss": "Negative log loss"}
+_CRITERIA = {"macro_f1": "Macro F1", "accuracy": "Accuracy", "log_loss": "Negated log loss"}
 
 
 def describe_submission(  # noqa: PLR0913  (a node: one argument a table)
