@@ -128,9 +128,7 @@ def make_split(n: int, rng: "np.random.Generator", folder: Path) -> Step:
     from podium.pipelines.splitting.nodes import assign_folds
     from podium.schemas import check_folds, check_images
 
-    images, classes = draw_images(n, rng), draw_classes()
-    hashes = draw_hashes(n, rng).tobytes().hex()
-    images["perceptual_hash"] = [hashes[i : i + 64] for i in range(0, len(hashes), 64)]
+    images, classes = draw_hashed_images(n, rng), draw_classes()
     return lambda: _write(check_folds(assign_folds(check_images(images), classes, SplittingConfig())), folder)
 
 
@@ -191,7 +189,7 @@ def make_ensemble(n: int, rng: "np.random.Generator", folder: Path) -> Step:
     from podium.pipelines.ensemble.members import digest_present
     from podium.pipelines.splitting.config import SplittingConfig
 
-    train, classes = draw_images(n, rng), draw_classes()
+    train, classes = draw_hashed_images(n, rng), draw_classes()
     new = train.assign(image_id="test/" + train["image_id"], subset="test", label=pd.NA, group_id=None)
     images = pd.concat([train, new], ignore_index=True).astype({"label": "Int64"})
     targets = train[["image_id", "label"]].astype({"label": "int64"})
@@ -266,6 +264,12 @@ def draw_images(n: int, rng: "np.random.Generator") -> "pd.DataFrame":
             "age_years": pd.array(age, dtype="Int64"),
         }
     )
+
+
+def draw_hashed_images(n: int, rng: "np.random.Generator") -> "pd.DataFrame":
+    """Draw a table of training images with perceptual hashes."""
+    hashes = draw_hashes(n, rng).tobytes().hex()
+    return draw_images(n, rng).assign(perceptual_hash=[hashes[i : i + 64] for i in range(0, len(hashes), 64)])
 
 
 def draw_classes() -> "pd.DataFrame":
