@@ -186,8 +186,8 @@ def make_ensemble(n: int, rng: "np.random.Generator", folder: Path) -> Step:
 
     from podium.pipelines.ensemble import create_pipeline
     from podium.pipelines.ensemble.config import EnsembleConfig
-    from podium.pipelines.ensemble.members import digest_present
     from podium.pipelines.splitting.config import SplittingConfig
+    from podium.pipelines.training.member import digest_present
 
     train, classes = draw_hashed_images(n, rng), draw_classes()
     new = train.assign(image_id="test/" + train["image_id"], subset="test", label=pd.NA, group_id=None)

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from podium.digests import digest_table
 from podium.errors import InputError
 from podium.pipelines.compare.config import CompareConfig
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.submission.nodes import check_submission
-from podium.pipelines.training.member import digest_content
+from podium.pipelines.training.member import digest_present
 from podium.probabilities import to_matrix
 from podium.teammates.agreement import compare_pairs, list_contested
 from podium.teammates.answers import Answers, read_answers
@@ -186,9 +185,8 @@ def share_split(
     """
     labels = images.set_index("image_id")["label"].loc[folds["image_id"]].to_numpy(np.int64)
     names_of = classes.set_index("label")["class_name"]
-    split = {
-        "split_digest": digest_table(folds[["image_id", "fold"]]),
-        "content_digest": digest_content(images),
+    split: dict[str, Any] = {
+        **digest_present(images, folds),
         "held_out_folds": splitting.held_out_folds,
         "classes": classes.sort_values("label")["class_name"].tolist(),
     }

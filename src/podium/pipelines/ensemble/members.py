@@ -9,11 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from podium.digests import digest_table
 from podium.ensembling.resampling import number_groups
 from podium.errors import InputError, raise_if_any, suggest
 from podium.pipelines.splitting.config import SplittingConfig
-from podium.pipelines.training.member import digest_content
 from podium.probabilities import to_matrix
 from podium.teammates.members import HandedOverMember
 
@@ -56,11 +54,6 @@ class Members:
         return number_groups(self.images["group"])
 
 
-def digest_present(images: pd.DataFrame, folds: pd.DataFrame) -> dict[str, str]:
-    """Return split_digest and content_digest of the present competition: what members carry in their tables."""
-    return {"split_digest": digest_table(folds[["image_id", "fold"]]), "content_digest": digest_content(images)}
-
-
 def find_members(
     oof: Partitions, test_probabilities: Partitions, history: Partitions, present: dict[str, str], held_out: list[int]
 ) -> tuple[dict[str, pd.DataFrame], list[str]]:
@@ -69,7 +62,7 @@ def find_members(
     Args:
         oof, test_probabilities, history: Tables of all members, by ``<member>/fold_<k>``; a member is whole when each
             held-out fold has all three.
-        present: See :func:`digest_present`.
+        present: See :func:`~podium.pipelines.training.member.digest_present`.
         held_out: The folds that a member must have.
 
     Returns:
@@ -142,7 +135,7 @@ def make_members(
         test_probabilities: Of our own, by ``<member>/fold_<k>``; read when asked for.
         described: See :func:`describe_images`.
         test_ids: See :func:`list_test_ids`.
-        present: See :func:`digest_present`.
+        present: See :func:`~podium.pipelines.training.member.digest_present`.
     """
     held_out = sorted(described["fold"].unique())
     oof = {name: to_matrix(table) for name, table in found.items()}

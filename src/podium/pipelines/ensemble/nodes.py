@@ -29,7 +29,6 @@ from podium.pipelines.ensemble.members import (
     Members,
     Partitions,
     describe_images,
-    digest_present,
     find_members,
     list_test_ids,
     make_members,
@@ -38,6 +37,7 @@ from podium.pipelines.ensemble.members import (
 )
 from podium.pipelines.evaluation.scoring import align_labels, score_probabilities
 from podium.pipelines.splitting.config import SplittingConfig
+from podium.pipelines.training.member import digest_present
 from podium.probabilities import make_table, to_matrix
 from podium.teammates.members import Expected, read_members
 

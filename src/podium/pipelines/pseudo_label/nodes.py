@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from podium.digests import digest_table
 from podium.errors import InputError, raise_if_any
 from podium.pipelines.evaluation.scoring import align_labels
 from podium.pipelines.pseudo_label.config import PseudoLabelConfig
 from podium.pipelines.pseudo_label.gains import compare_members, pair_members
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.copies import find_copied_folds
-from podium.pipelines.training.member import digest_content
+from podium.pipelines.training.member import digest_present
 from podium.probabilities import make_table, to_matrix
 
 logger = logging.getLogger(__name__)
@@ -74,7 +73,7 @@ def blend_each_fold(
 def _require_present(
     members: list[str], oof: Partitions, partitions: list[str], images: pd.DataFrame, folds: pd.DataFrame
 ) -> None:
-    present = {"split_digest": digest_table(folds[["image_id", "fold"]]), "content_digest": digest_content(images)}
+    present = digest_present(images, folds)
     cases = []
     for member in members:
         attrs = oof[f"{member}/{partitions[0]}"]().attrs
@@ -136,9 +135,7 @@ def choose_pseudo_labels(
         most = to_matrix(fold_test_probabilities).max(initial=0.0)
         logger.warning("no pseudo label was kept; the largest probability is %.3f, pseudo_label.threshold is %.3f",
                        most, pseudo_label.threshold)  # fmt: skip
-    kept.attrs = {
-        "split_digest": digest_table(folds[["image_id", "fold"]]), "content_digest": digest_content(images),
-    }  # fmt: skip
+    kept.attrs.update(digest_present(images, folds))
     return kept
 
 
@@ -230,7 +227,7 @@ def measure_pseudo_label_gain(
         :func:`podium.pipelines.pseudo_label.gains.compare_members`.
     """
     held_out = splitting.held_out_folds
-    present = {"split_digest": digest_table(folds[["image_id", "fold"]]), "content_digest": digest_content(images)}
+    present = digest_present(images, folds)
     attrs = {
         member: history[f"{member}/fold_{held_out[0]}"]().attrs
         for member in sorted({partition.rsplit("/", 1)[0] for partition in oof})

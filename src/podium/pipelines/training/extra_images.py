@@ -5,11 +5,10 @@ import logging
 import numpy as np
 import pandas as pd
 
-from podium.digests import digest_table
 from podium.errors import InputError, raise_if_any
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.copies import find_copied_folds
-from podium.pipelines.training.member import digest_content
+from podium.pipelines.training.member import digest_present
 from podium.vision.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ def choose_extra_images(
             f"Recipe '{recipe.name}' is trained on pseudo labels, and there are none:",
             ["kedro run --pipeline pseudo_label makes them, with a lower pseudo_label.threshold if it kept none"],
         )
-    present = {"split_digest": digest_table(folds[["image_id", "fold"]]), "content_digest": digest_content(images)}
+    present = digest_present(images, folds)
     raise_if_any(
         "The pseudo labels were made for other images or another split:",
         [

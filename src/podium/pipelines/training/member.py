@@ -67,6 +67,11 @@ def digest_recipe(recipe: Recipe) -> str:
     return digest_values(recipe.model_dump(mode="json", exclude={"name", "based_on", *silent}))
 
 
+def digest_present(images: pd.DataFrame, folds: pd.DataFrame) -> dict[str, str]:
+    """Return split_digest and content_digest of the present competition: what members carry in their tables."""
+    return {"split_digest": digest_table(folds[["image_id", "fold"]]), "content_digest": digest_content(images)}
+
+
 def digest_content(images: pd.DataFrame) -> str:
     """Digest what the images show, which part they belong to, and their labels."""
     return digest_table(images[["image_id", "subset", "label", "sha256"]].sort_values("image_id"))

@@ -6,11 +6,10 @@ from typing import Any
 import pandas as pd
 
 from podium.datasets.finished_folds import FinishedFold
-from podium.digests import digest_table
 from podium.errors import raise_if_any
 from podium.pipelines.selection.nodes import select_recipe
 from podium.pipelines.splitting.config import SplittingConfig
-from podium.pipelines.training.member import digest_content, digest_recipe
+from podium.pipelines.training.member import digest_present, digest_recipe
 from podium.vision.recipe import Recipe
 
 
@@ -38,7 +37,7 @@ def find_sources(
     Raises:
         InputError: A source was not trained as it reads now, on these images and this split, or was so several times.
     """
-    wanted = {"split_digest": digest_table(folds[["image_id", "fold"]]), "content_digest": digest_content(images)}
+    wanted = digest_present(images, folds)
     found, cases = [], []
     for name in recipe.sources:
         identity = {"recipe": name, "recipe_digest": digest_recipe(select_recipe(name, recipes)), **wanted}
