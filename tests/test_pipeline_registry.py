@@ -1,5 +1,8 @@
+from collections import defaultdict
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
 import yaml
 
 from podium.pipeline_registry import register_pipelines
@@ -85,3 +88,21 @@ def test_members_are_read_only_after_this_runs_own_is_trained() -> None:
 
 def test_tuning_trains_no_member() -> None:
     assert not {node.name for node in PIPELINES["tuning"].nodes} & {"identify_member", "train_folds"}
+
+
+def find_layers() -> dict[str, str]:
+    """Name the layer of each dataset, in which Kedro-Viz draws it."""
+    entries = [yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in CATALOG.glob("*.yml")]
+    named = {name: entry for part in entries for name, entry in part.items() if not name.startswith("_")}
+    return {name: entry.get("metadata", {}).get("kedro-viz", {}).get("layer") for name, entry in named.items()}
+
+
+@pytest.mark.parametrize("name", sorted(PIPELINES))
+def test_layers_can_be_put_in_an_order_else_kedro_viz_shows_none(name: str) -> None:
+    layers, before = find_layers(), defaultdict(set)
+    for node in PIPELINES[name].nodes:
+        for written in node.outputs:
+            sources = {layers.get(read) for read in node.inputs} - {None, layers[written]}
+            before[layers[written]] |= sources
+    order = list(TopologicalSorter(before).static_order())
+    assert set(order) <= {"raw", "intermediate", "primary", "model_input", "models", "model_output", "reporting"}
