@@ -18,7 +18,7 @@ from kedro.framework.startup import bootstrap_project
 
 from podium.ensembling.criteria import BOUNDS, score
 from podium.ensembling.judging import judge
-from podium.ensembling.resampling import bootstrap_scores, make_interval, number_groups
+from podium.ensembling.resampling import bootstrap_scores, make_interval
 from podium.pipelines.ensemble.choosing import list_methods
 from podium.pipelines.ensemble.config import EnsembleConfig
 from podium.pipelines.ensemble.nodes import gather_members
@@ -42,7 +42,7 @@ def main() -> None:
     members = gather_members(**tables, splitting=splitting, ensemble=config)
     truth = align_kept(pd.read_csv(arguments.kept_labels), tables, members.test_ids)
     test = np.stack([members.load_test[name]() for name in members.names])
-    groups, labels = number_groups(members.images["group_id"]), members.labels
+    groups, labels = members.groups, members.labels
     methods = list_methods(members.names, members.oof.size, config)
     judged = judge(methods, members.oof, labels, groups, config.resampling)
     rows = [
