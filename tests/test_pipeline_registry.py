@@ -8,6 +8,7 @@ import yaml
 from podium.pipeline_registry import register_pipelines
 
 CATALOG = Path(__file__).parents[1] / "conf" / "base" / "catalog"
+SOURCE = Path(__file__).parents[1] / "src" / "podium"
 PIPELINES = register_pipelines()
 STAGES = ["ingestion", "splitting", "labels", "augmentation", "training", "evaluation", "submission"]
 COMPARE = {
@@ -29,6 +30,11 @@ def list_catalog() -> set[str]:
     return {name for part in entries for name in part if not name.startswith("_")}
 
 
+def name_functions(pipeline: str) -> list[str]:
+    """Name the functions of a pipeline's nodes, in the order in which they run."""
+    return [node.func.__name__ for node in PIPELINES[pipeline].nodes]
+
+
 def test_every_stage_and_chain_has_its_name() -> None:
     chains = {"train", "tuning", "ensemble", "rank", "__default__"}
     beside = {"compare", "share", "ledger", "pseudo_label", "pseudo_label_gain"}
@@ -36,17 +42,25 @@ def test_every_stage_and_chain_has_its_name() -> None:
 
 
 def test_default_holds_every_node_of_every_pipeline_but_those_beside_it_once() -> None:
-    everywhere = {node.name for pipeline in PIPELINES.values() for node in pipeline.nodes}
-    names = [node.name for node in PIPELINES["__default__"].nodes]
+    everywhere = {name for pipeline in PIPELINES for name in name_functions(pipeline)}
+    names = name_functions("__default__")
     assert len(names) == len(set(names))
     beside = TUNING | COMPARE | LEDGER | PSEUDO_LABEL
     assert set(names) == everywhere - beside
     assert everywhere > beside
 
 
-def test_nodes_are_named_after_their_functions() -> None:
+def test_nodes_are_named_after_their_pipeline_and_their_function() -> None:
     for node in (node for pipeline in PIPELINES.values() for node in pipeline.nodes):
-        assert node.name == node.func.__name__
+        folder = node.func.__module__.split(".")[2]
+        assert node.name == f"{folder}.{node.func.__name__}"
+
+
+def test_every_node_is_in_a_namespace_that_kedro_viz_collapses_and_datasets_are_not() -> None:
+    folders = {path.parent.name for path in SOURCE.glob("pipelines/*/pipeline.py")}
+    for pipeline in PIPELINES.values():
+        assert {node.namespace for node in pipeline.nodes} <= folders
+        assert not [name for name in pipeline.datasets() if "." in name.removeprefix("params:")]
 
 
 def test_default_and_train_need_nothing_but_parameters_and_what_was_trained_or_handed_over_before() -> None:
@@ -61,13 +75,13 @@ def test_default_and_train_need_nothing_but_parameters_and_what_was_trained_or_h
 
 
 def test_ensemble_trains_nothing() -> None:
-    names = {node.name for node in PIPELINES["ensemble"].nodes}
+    names = set(name_functions("ensemble"))
     assert not names & {"train_folds", "ingest_images", "assign_folds"}
     assert {"weigh_members", "answer_template"} <= names
 
 
 def test_train_submits_nothing() -> None:
-    assert not {node.name for node in PIPELINES["train"].nodes} & {"weigh_members", "answer_template"}
+    assert not set(name_functions("train")) & {"weigh_members", "answer_template"}
 
 
 def test_every_dataset_between_nodes_stands_in_the_catalog_and_no_other() -> None:
@@ -76,7 +90,7 @@ def test_every_dataset_between_nodes_stands_in_the_catalog_and_no_other() -> Non
 
 
 def test_members_are_read_only_after_this_runs_own_is_trained() -> None:
-    order = [node.name for node in PIPELINES["__default__"].nodes]
+    order = name_functions("__default__")
     assert order.index("assign_folds") < order.index("identify_member") < order.index("train_folds")
     assert (
         order.index("train_folds")
@@ -87,7 +101,7 @@ def test_members_are_read_only_after_this_runs_own_is_trained() -> None:
 
 
 def test_tuning_trains_no_member() -> None:
-    assert not {node.name for node in PIPELINES["tuning"].nodes} & {"identify_member", "train_folds"}
+    assert not set(name_functions("tuning")) & {"identify_member", "train_folds"}
 
 
 def find_layers() -> dict[str, str]:

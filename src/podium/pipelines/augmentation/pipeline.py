@@ -17,5 +17,7 @@ def create_pipeline() -> Pipeline:
                 "contact_sheet",
                 name="draw_contact_sheet",
             ),
-        ]
+        ],
+        namespace="augmentation",
+        prefix_datasets_with_namespace=False,
     )

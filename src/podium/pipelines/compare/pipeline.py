@@ -35,7 +35,9 @@ def create_pipeline() -> Pipeline:
                 name="list_contested_images",
             ),
             Node(answer_by_vote, ["votes", *sheet, "params:compare"], "compare_submission", name="answer_by_vote"),
-        ]
+        ],
+        namespace="compare",
+        prefix_datasets_with_namespace=False,
     )
 
 
@@ -43,5 +45,7 @@ def create_share_pipeline() -> Pipeline:
     """Images, folds → what a teammate needs to train a member on them."""
     tables, shared = ["images", "folds", "classes"], ["shared_folds", "shared_split"]
     return Pipeline(
-        [Node(share_split, [*tables, "params:splitting"], {name: name for name in shared}, name="share_split")]
+        [Node(share_split, [*tables, "params:splitting"], {name: name for name in shared}, name="share_split")],
+        namespace="compare",
+        prefix_datasets_with_namespace=False,
     )

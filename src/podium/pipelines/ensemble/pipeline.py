@@ -30,7 +30,9 @@ def create_ranking_pipeline() -> Pipeline:
                 "member_ranking",
                 name="rank_members",
             ),
-        ]
+        ],
+        namespace="ensemble",
+        prefix_datasets_with_namespace=False,
     )
 
 
@@ -67,5 +69,5 @@ def create_pipeline() -> Pipeline:
                 "ensemble_scores",
                 name="score_ensemble",
             ),
-        ]
+        ], namespace="ensemble", prefix_datasets_with_namespace=False
     )  # fmt: skip

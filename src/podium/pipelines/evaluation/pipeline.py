@@ -29,5 +29,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(show_learning_curves, ["member", "history", "recipe"], "learning_curves", name="show_learning_curves"),
             Node(list_worst_images, scored, "worst_images", name="list_worst_images"),
-        ]
+        ],
+        namespace="evaluation",
+        prefix_datasets_with_namespace=False,
     )

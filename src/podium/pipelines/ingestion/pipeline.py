@@ -15,7 +15,9 @@ def create_input_pipeline() -> Pipeline:
                 ["input_spec", "starting_weights"],
                 name="resolve_input",
             )
-        ]
+        ],
+        namespace="ingestion",
+        prefix_datasets_with_namespace=False,
     )
 
 
@@ -31,5 +33,7 @@ def create_pipeline() -> Pipeline:
                 {name: name for name in tables},
                 name="ingest_images",
             ),
-        ]
+        ],
+        namespace="ingestion",
+        prefix_datasets_with_namespace=False,
     )

@@ -15,5 +15,7 @@ def create_pipeline() -> Pipeline:
                 "targets",
                 name="shift_labels",
             )
-        ]
+        ],
+        namespace="labels",
+        prefix_datasets_with_namespace=False,
     )

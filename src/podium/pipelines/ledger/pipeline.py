@@ -32,5 +32,7 @@ def create_pipeline() -> Pipeline:
                 "ledger_page",
                 name="show_ledger",
             ),
-        ]
+        ],
+        namespace="ledger",
+        prefix_datasets_with_namespace=False,
     )

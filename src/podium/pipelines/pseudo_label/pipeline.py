@@ -37,7 +37,9 @@ def create_pipeline() -> Pipeline:
                 "pseudo_label_classes",
                 name="tabulate_pseudo_labels",
             ),
-        ]
+        ],
+        namespace="pseudo_label",
+        prefix_datasets_with_namespace=False,
     )
 
 
@@ -51,5 +53,7 @@ def create_gain_pipeline() -> Pipeline:
                 "pseudo_label_gain",
                 name="measure_pseudo_label_gain",
             )
-        ]
+        ],
+        namespace="pseudo_label",
+        prefix_datasets_with_namespace=False,
     )

@@ -16,5 +16,7 @@ def create_pipeline() -> Pipeline:
                 name="select_competition",
             ),
             Node(select_recipe, ["params:recipe", "params:recipes"], "recipe", name="select_recipe"),
-        ]
+        ],
+        namespace="selection",
+        prefix_datasets_with_namespace=False,
     )

@@ -7,4 +7,8 @@ from podium.pipelines.splitting.nodes import assign_folds
 
 def create_pipeline() -> Pipeline:
     """Images → folds."""
-    return Pipeline([Node(assign_folds, ["images", "classes", "params:splitting"], "folds", name="assign_folds")])
+    return Pipeline(
+        [Node(assign_folds, ["images", "classes", "params:splitting"], "folds", name="assign_folds")],
+        namespace="splitting",
+        prefix_datasets_with_namespace=False,
+    )

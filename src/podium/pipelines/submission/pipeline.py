@@ -21,5 +21,7 @@ def create_pipeline() -> Pipeline:
                 "submission_page",
                 name="describe_submission",
             ),
-        ]
+        ],
+        namespace="submission",
+        prefix_datasets_with_namespace=False,
     )

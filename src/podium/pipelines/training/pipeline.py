@@ -37,5 +37,7 @@ def create_pipeline() -> Pipeline:
                 {name: name for name in OUTPUTS},
                 name="train_folds",
             ),
-        ]
+        ],
+        namespace="training",
+        prefix_datasets_with_namespace=False,
     )

@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
     recipe = ["recipe", "policy", "input_spec", "starting_weights", "sources"]
     tables = ["images", "classes", "attributes", "image_store", "folds", "targets", "variants", "finished_folds"]
     machine = ["trial", "params:training", "params:tuning"]
-    return training.create_pipeline().only_nodes("find_sources") + Pipeline(
+    return training.create_pipeline().only_nodes("training.find_sources") + Pipeline(
         [
             Node(gather_trial, [*recipe, *tables, "params:splitting"], "trial", name="gather_trial"),
             Node(trace_lr, machine, "lr_curve", name="trace_lr"),
@@ -22,5 +22,7 @@ def create_pipeline() -> Pipeline:
                 {"tuning": "tuning", "lr_curve_picture": "lr_curve_picture"},
                 name="suggest_settings",
             ),
-        ]
+        ],
+        namespace="tuning",
+        prefix_datasets_with_namespace=False,
     )
