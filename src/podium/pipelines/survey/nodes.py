@@ -1,0 +1,45 @@
+"""Look once at every picture, whatever the recipe."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from podium.competitions.config import Competition
+from podium.pipelines.ingestion.config import IngestionConfig
+from podium.pipelines.survey.config import SurveyConfig
+
+
+def survey_images(
+    images: pd.DataFrame, competition: Competition, ingestion: IngestionConfig, survey: SurveyConfig
+) -> dict[str, Any]:
+    """Bring the survey up to date: only contents that it does not know are opened.
+
+    Writes below the survey's folder, part by part, so that a run that is killed goes on where it was.
+
+    Args:
+        images: path and sha256 of every image, training and test.
+        competition: Its root is where the paths begin.
+        ingestion: The limit of pixels and the number of threads, as for the first reading.
+        survey: Where it lies.
+
+    Returns:
+        folder of the survey, how many images were looked at (n_measured), and how many were known (n_reused); images of
+        equal bytes count once.
+
+    Raises:
+        InputError: Files have changed since ingestion, or cannot be read any more; all are listed.
+    """
+    from podium.survey import fill_survey
+
+    folder = survey.folder or ingestion.store_dir.with_name("survey")
+    filled = fill_survey(
+        folder=folder,
+        root=Path(competition.root),
+        paths=dict(zip(images["sha256"], images["path"], strict=True)),
+        max_pixels=ingestion.max_pixels,
+        n_jobs=ingestion.n_jobs or os.cpu_count() or 1,
+        progress=True,
+    )
+    return {"folder": folder.as_posix(), "n_measured": filled.n_measured, "n_reused": filled.n_reused}
