@@ -35,6 +35,16 @@ def test_label_shift_can_be_switched_off() -> None:
     assert COMPETITIONS.validate_python({"format": "mask_profiles", "root": "x", "label_shift": {}}).label_shift == {}
 
 
+@pytest.mark.parametrize("format_", ["mask_profiles", "id_target", "image_folder"])
+def test_corrections_are_files_in_order_and_none_by_default(format_: str) -> None:
+    plain, corrected = (
+        COMPETITIONS.validate_python({"format": format_, "root": "x", **more})
+        for more in ({}, {"corrections": ["b/김.csv", "a.csv"]})
+    )
+    assert plain.corrections == []
+    assert corrected.corrections == [Path("b/김.csv"), Path("a.csv")]
+
+
 def test_demo_drawing_is_part_of_mask_profiles() -> None:
     competition = MaskProfiles(format="mask_profiles", root=Path("x"), draw=DemoDrawing())
     assert isinstance(competition.draw, DemoDrawing)

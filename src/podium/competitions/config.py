@@ -50,6 +50,7 @@ class _CompetitionBase(BaseModel):
     banded_attributes: ClassVar[tuple[str, ...]] = ()
 
     root: Path
+    corrections: list[Path] = Field(default_factory=list, description="marks; a later file overrules an earlier one")
     label_shift: dict[str, LabelShift] = Field(default_factory=dict)
 
     @field_validator("label_shift")

@@ -27,11 +27,37 @@ def read_label_file(
     exact: bool = False,
     n_filled: int | None = None,
 ) -> pd.DataFrame | None:
-    """Read a CSV file as text: '001' and 'NA' stay what they are, spaces around values and headers go.
+    """Read a CSV file of a folder, as :func:`read_csv_file` does, unless a link leads it out of there.
 
     Args:
         root: The competition's root.
         name: The file, relative to it.
+        columns, cases, exact, n_filled: See :func:`read_csv_file`.
+
+    Returns:
+        See :func:`read_csv_file`.
+    """
+    path = root / name
+    if os.path.lexists(path) and (way_out := find_way_out(root, name)):
+        cases.append(f"{name}: a link leads to {way_out}, outside of the competition's root; put the file itself there")
+        return None
+    return read_csv_file(path, name, columns, cases, exact=exact, n_filled=n_filled)
+
+
+def read_csv_file(
+    path: Path,
+    name: str,
+    columns: Sequence[str] | None,
+    cases: list[str],
+    *,
+    exact: bool = False,
+    n_filled: int | None = None,
+) -> pd.DataFrame | None:
+    """Read a CSV file as text: '001' and 'NA' stay what they are, spaces around values and headers go.
+
+    Args:
+        path: The file, wherever it lies.
+        name: What to call it in messages.
         columns: The columns to read, in any order among others; None for all, as they are.
         cases: Takes one line for everything that is wrong.
         exact: Whether the file must have just these columns in this order.
@@ -41,7 +67,7 @@ def read_label_file(
         One row a record; the index (int64, named ``line``) is its line in the file, all columns are str. A missing
         value is ``''``, reported where one is needed. None when the file cannot be used.
     """
-    text = _read_text(root, name, cases)
+    text = _read_text(path, name, cases)
     if text is None:
         return None
     header, records = _split_records(text, name, cases)
@@ -89,13 +115,9 @@ def parse_integers(values: pd.Series) -> pd.Series:
     return pd.Series(pd.array(integers, dtype="Int64"), index=values.index, name=values.name)
 
 
-def _read_text(root: Path, name: str, cases: list[str]) -> str | None:
-    path = root / name
+def _read_text(path: Path, name: str, cases: list[str]) -> str | None:
     if not os.path.lexists(path):
         cases.append(f"{name}: there is no such file{_suggest_neighbour(path)}")
-        return None
-    if way_out := find_way_out(root, name):
-        cases.append(f"{name}: a link leads to {way_out}, outside of the competition's root; put the file itself there")
         return None
     try:
         content = path.read_bytes()

@@ -18,7 +18,8 @@ from podium.competitions.demo import DemoDrawing
 from podium.errors import InputError
 from podium.pipelines.ingestion import create_pipeline
 from podium.pipelines.ingestion.config import IngestionConfig
-from podium.pipelines.ingestion.nodes import ingest_images, list_images, resolve_input
+from podium.pipelines.ingestion.nodes import correct_labels, ingest_images, list_images, resolve_input
+from podium.pipelines.training.member import digest_content
 from podium.schemas import check_classes, check_images
 from podium.vision.image_store import ImageStore
 from podium.vision.recipe import Recipe
@@ -45,14 +46,15 @@ def competition(tmp_path: Path) -> IdTarget:
 
 
 def ingest(competition: IdTarget, tmp_path: Path, **config: Any) -> dict[str, Any]:
-    listing = list_images(competition, "대회", RECIPE)
+    listing = correct_labels(list_images(competition, "대회", RECIPE), competition, "대회")
     return ingest_images(listing, competition, SPEC, IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1, **config))
 
 
 def test_all_tables_of_a_competition_come_at_once(competition: IdTarget, tmp_path: Path) -> None:
     results = ingest(competition, tmp_path)
     assert set(results) == {
-        "images", "classes", "attributes", "submission_template", "quarantined_images", "image_store",
+        "images", "classes", "attributes", "submission_template", "quarantined_images", "label_changes",
+        "label_version", "image_store",
     }  # fmt: skip
     assert check_classes(results["classes"])["class_name"].tolist() == ["개", "고양이"]
     assert results["attributes"] == {}
@@ -195,3 +197,48 @@ def test_recipe_of_an_attribute_is_refused_where_there_is_none(competition: IdTa
     with pytest.raises(InputError, match="does not fit the competition") as error:
         list_images(competition, "대회", Recipe(name="r", attribute="age"))
     assert error.value.cases == ["recipes.r.attribute: 'age' is no attribute of '대회'; it has none"]
+
+
+def correct(competition: IdTarget, file: Path, *rows: str) -> IdTarget:
+    """Write marks, and name the file in a copy of the competition."""
+    file.write_text("\n".join(["image_id,mark,class_name,class_before,note", *rows, ""]), encoding="utf-8")
+    return competition.model_copy(update={"corrections": [file]})
+
+
+def test_corrected_labels_make_a_version_of_the_images_and_go_without_a_trace(
+    competition: IdTarget, tmp_path: Path
+) -> None:
+    rows = ["train/가.png,label_wrong,고양이,개,고양이다", "train/나.png,exclude,,고양이,", "test/마.png,look_again,,,"]
+    file = tmp_path / "대회_marks.csv"
+    before = ingest(competition, tmp_path)
+    corrected = ingest(correct(competition, file, *rows), tmp_path)
+    after = ingest(competition, tmp_path)
+
+    labels = check_images(corrected["images"]).set_index("image_id")["label"].dropna()
+    assert labels.to_dict() == {"train/가.png": 1, "train/다.png": 0, "train/라.png": 1}
+    assert corrected["image_store"] == {**before["image_store"], "n_decoded": 0, "n_reused": 5}
+    version = json.loads(json.dumps(corrected["label_version"], ensure_ascii=False))
+    assert list(version) == ["version", "n_relabelled", "n_excluded", "n_to_look_at", "files"]
+    assert (version["n_relabelled"], version["n_excluded"], version["n_to_look_at"]) == (1, 1, 1)
+    assert version["files"] == [{"path": file.as_posix(), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}]
+    assert corrected["label_changes"]["image_id"].tolist() == ["test/마.png", "train/가.png", "train/나.png"]
+    assert before["label_version"] == after["label_version"]
+    assert before["label_version"]["version"] == "organisers" != version["version"]
+    assert before["label_changes"].empty
+    pd.testing.assert_frame_equal(before["images"], after["images"])
+    contents = [digest_content(results["images"]) for results in (before, corrected, after)]
+    assert contents[0] == contents[2] != contents[1], "members are found by this digest"
+
+
+def test_an_image_that_is_excluded_need_not_be_readable(competition: IdTarget, tmp_path: Path) -> None:
+    spoil(competition, "train/나.png")
+    excluding = correct(competition, tmp_path / "m.csv", "train/나.png,exclude,,고양이,")
+    results = ingest(excluding, tmp_path)
+    assert "train/나.png" not in set(results["images"]["image_id"])
+    assert results["quarantined_images"].empty
+
+
+def test_wrong_marks_are_told_by_the_users_name_for_the_competition(competition: IdTarget, tmp_path: Path) -> None:
+    wrong = correct(competition, tmp_path / "m.csv", "train/하.png,exclude,,,")
+    with pytest.raises(InputError, match="competition 대회: 1 thing"):
+        ingest(wrong, tmp_path)

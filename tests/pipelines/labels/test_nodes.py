@@ -83,6 +83,15 @@ def test_number_above_what_it_counts_as_stays() -> None:
     assert shift(competition)["training_label"].tolist() == [1, *TRUE[1:]]
 
 
+def test_image_without_a_number_keeps_the_band_of_its_class() -> None:
+    images = make_images()
+    images["age_years"] = images["age_years"].mask(
+        images["image_id"].isin(["train/29.jpg", "train/58.jpg", "train/60.jpg"])
+    )
+    targets = shift_labels(images, CLASSES, ATTRIBUTES, COMPETITION, Recipe(name="r"))
+    assert targets["training_label"].tolist() == [0, 4, 1, 4, 2, 5, 2], "59 alone is shifted"
+
+
 @pytest.mark.parametrize("label_shift", [None, {}])
 def test_every_training_image_and_no_other_has_both_labels(label_shift: Any) -> None:
     targets = shift(label_shift=label_shift)

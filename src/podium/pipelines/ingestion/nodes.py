@@ -10,6 +10,7 @@ import pandas as pd
 
 from podium.competitions import Listing, read_competition
 from podium.competitions.config import Competition
+from podium.competitions.corrections import apply_corrections
 from podium.errors import InputError
 from podium.pipelines.ingestion.config import IngestionConfig
 from podium.vision.input_spec import InputSpec
@@ -67,6 +68,20 @@ def _require_attribute(recipe: Recipe, attributes: list[str], competition: str) 
         )
 
 
+def correct_labels(listing: Listing, competition: Competition, name: str) -> Listing:
+    """Lay the team's corrections over the organisers' labels, before any image is opened.
+
+    Args:
+        listing: As the organisers ship it.
+        competition: Its ``corrections`` are files of marks; none leave every label as it is.
+        name: What the user calls it, for messages.
+
+    Raises:
+        InputError: A file or a mark is wrong; every case is listed.
+    """
+    return apply_corrections(listing, competition.corrections, name)
+
+
 def ingest_images(
     listing: Listing, competition: Competition, input_spec: dict[str, Any], ingestion: IngestionConfig
 ) -> dict[str, Any]:
@@ -76,7 +91,7 @@ def ingest_images(
     from here and are saved together, so wrong input leaves those of an earlier run as they are.
 
     Args:
-        listing: Images, classes, attributes and template, as the organisers' files say.
+        listing: Images, classes, attributes and template, with the labels that hold.
         competition: Its root is where the paths begin.
         input_spec: Of the recipe, as :class:`~podium.vision.input_spec.InputSpec` writes it.
         ingestion: Limits, and what to do with bad images.
@@ -85,6 +100,7 @@ def ingest_images(
         images: the listed ones that can be read, with width_px, height_px, n_bytes, sha256, perceptual_hash;
         classes, attributes and submission_template: as listed;
         quarantined_images: image_id, subset, path and reason of those that cannot be read;
+        label_changes: what each mark of the team did; label_version: whose labels these are, and how many changed;
         image_store: folder of the store, and how many images were decoded and reused.
 
     Raises:
@@ -110,12 +126,21 @@ def ingest_images(
     good = images[~bad].drop(columns="error").reset_index(drop=True)
     _require_classes(good)
     quarantined = images.loc[bad, ["image_id", "subset", "path", "error"]]
+    version = listing.version
     return {
         "images": good,
         "classes": listing.classes,
         "attributes": {name: vars(attribute) for name, attribute in listing.attributes.items()},
         "submission_template": listing.template,
         "quarantined_images": quarantined.rename(columns={"error": "reason"}),
+        "label_changes": version.changes,
+        "label_version": {
+            "version": version.name,
+            "n_relabelled": version.n_relabelled,
+            "n_excluded": version.n_excluded,
+            "n_to_look_at": version.n_to_look_at,
+            "files": list(version.files),
+        },
         "image_store": {"folder": folder.as_posix(), "n_decoded": filled.n_decoded, "n_reused": filled.n_reused},
     }
 

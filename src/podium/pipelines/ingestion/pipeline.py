@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from podium.pipelines.ingestion.nodes import ingest_images, list_images, resolve_input
+from podium.pipelines.ingestion.nodes import correct_labels, ingest_images, list_images, resolve_input
 
 
 def create_input_pipeline() -> Pipeline:
@@ -22,14 +22,29 @@ def create_input_pipeline() -> Pipeline:
 
 
 def create_pipeline() -> Pipeline:
-    """Organisers' files → listing → checked images, classes, template, and the store of pixels."""
-    tables = ["images", "classes", "attributes", "submission_template", "quarantined_images", "image_store"]
+    """Organisers' files → listing → the team's labels → checked images, classes, template, and the store of pixels."""
+    tables = [
+        "images",
+        "classes",
+        "attributes",
+        "submission_template",
+        "quarantined_images",
+        "label_changes",
+        "label_version",
+        "image_store",
+    ]
     return create_input_pipeline() + Pipeline(
         [
             Node(list_images, ["competition", "params:competition", "recipe"], "listing", name="list_images"),
             Node(
+                correct_labels,
+                ["listing", "competition", "params:competition"],
+                "corrected_listing",
+                name="correct_labels",
+            ),
+            Node(
                 ingest_images,
-                ["listing", "competition", "input_spec", "params:ingestion"],
+                ["corrected_listing", "competition", "input_spec", "params:ingestion"],
                 {name: name for name in tables},
                 name="ingest_images",
             ),

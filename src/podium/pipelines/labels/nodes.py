@@ -73,11 +73,15 @@ def _require_shiftable(shifts: Mapping[str, LabelShift], attributes: dict[str, d
 
 
 def _shift_attribute(train: pd.DataFrame, name: str, attribute: dict[str, Any], shift: LabelShift) -> pd.Series:
-    """Count numbers from ``at_least`` up to ``counts_as`` as ``counts_as``, and band them anew."""
+    """Count numbers from ``at_least`` up to ``counts_as`` as ``counts_as``, and band them anew.
+
+    An image without a number, whose band somebody corrected, keeps its band.
+    """
     number = train[attribute["raw_column"]].astype("float64")
     number = number.mask((number >= shift.at_least) & (number < shift.counts_as), shift.counts_as)
     band = np.searchsorted(np.asarray(attribute["edges"]), number, side="right")
-    return pd.Series(np.asarray(attribute["values"], dtype=object)[band], index=train.index, name=name)
+    shifted = pd.Series(np.asarray(attribute["values"], dtype=object)[band], index=train.index, name=name)
+    return shifted.where(number.notna(), train[name])
 
 
 def _find_labels(shifted: pd.DataFrame, classes: pd.DataFrame, names: list[str]) -> pd.Series:
