@@ -1,5 +1,6 @@
 """Pictures: every figure of the project is drawn here, with fonts that know all scripts."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -14,10 +15,15 @@ from matplotlib.image import AxesImage
 from noto_cjk_sans_otc import FONT_PATH
 from plotly.subplots import make_subplots
 
-HALF = 0.5
+DARK = 0.72
+"""Share from which on white letters are easier to read than black ones on its blue."""
+
 MAX_CLASSES_WITH_COUNTS = 30
 MAX_CLASSES_DRAWN = 80  # with names and counts; beyond, a picture of them would not fit into memory
 MAX_SIDE_INCHES = 38.5
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's, which colour-blind people tell apart; blue and vermilion first, whose greys differ in print."""
 
 
 @cache
@@ -43,20 +49,56 @@ def draw_grid(
         title: Of the whole figure.
     """
     n_rows, n_columns, height, width = images.shape[:4]
-    gap = max(1, width // 16)
-    spaced = np.pad(images, ((0, 0), (0, 0), (0, gap), (0, gap), (0, 0)), constant_values=255)
-    sheet = spaced.transpose(0, 2, 1, 3, 4).reshape(n_rows * (height + gap), n_columns * (width + gap), 3)
     titles_in = 0.3 + 0.11 * max(map(len, row_titles))  # a wide letter of 8 points takes 0.11 inches
     size_in = (1.3 * n_columns + titles_in, 1.3 * n_rows * height / width + 0.9)
     figure = Figure(figsize=size_in, layout="constrained")
     axis, fonts = figure.subplots(), find_fonts()
-    axis.imshow(sheet)
-    axis.set_xticks((np.arange(n_columns) + 0.5) * (width + gap) - gap / 2, column_titles, fontsize=8, family=fonts)
-    axis.set_yticks((np.arange(n_rows) + 0.5) * (height + gap) - gap / 2, row_titles, fontsize=8, family=fonts)
-    axis.tick_params(length=0, labelbottom=False, labeltop=True)
-    axis.spines[:].set_visible(False)
+    fill_grid(axis, images, row_titles, column_titles)
     figure.suptitle(title, fontsize=10, family=fonts)
     return figure
+
+
+def fill_grid(
+    axis: Axes,
+    images: npt.NDArray[np.uint8],
+    row_titles: Sequence[str],
+    column_titles: Sequence[str],
+    ground: int = 255,
+) -> None:
+    """Lay images out on one axis, as :func:`draw_grid` does.
+
+    Args:
+        axis: To fill.
+        images: uint8, (n_rows, n_columns, height, width, 3).
+        row_titles: One a row, or none.
+        column_titles: One a column, or none.
+        ground: Grey of the gaps, 0 to 255; white pages want one that is darker.
+    """
+    n_rows, n_columns, height, width = images.shape[:4]
+    gap, fonts = max(1, width // 16), find_fonts()
+    spaced = np.pad(images, ((0, 0), (0, 0), (0, gap), (0, gap), (0, 0)), constant_values=ground)
+    axis.imshow(spaced.transpose(0, 2, 1, 3, 4).reshape(n_rows * (height + gap), n_columns * (width + gap), 3))
+    for set_ticks, n, side, titles in (
+        (axis.set_xticks, n_columns, width, column_titles),
+        (axis.set_yticks, n_rows, height, row_titles),
+    ):
+        middles = (np.arange(n if len(titles) else 0) + 0.5) * (side + gap) - gap / 2
+        set_ticks(middles, titles, fontsize=8, family=fonts)
+    axis.tick_params(length=0, labelbottom=False, labeltop=True)
+    axis.spines[:].set_visible(False)
+
+
+def measure_text(text: str) -> int:
+    """Count the columns that a text takes: a Latin letter is one wide, a Korean one two."""
+    return sum(_count_columns(letter) for letter in text)
+
+
+def clip_text(text: str, max_columns: int) -> str:
+    """Cut a text that takes more columns, and end it with an ellipsis."""
+    if measure_text(text) <= max_columns:
+        return text
+    n_kept = int(np.searchsorted(np.cumsum([_count_columns(letter) for letter in text]), max_columns - 1, side="right"))
+    return text[:n_kept].rstrip() + "…"
 
 
 def draw_confusion(confusion: npt.NDArray[np.int64], names: Sequence[str], title: str) -> Figure:
@@ -133,10 +175,8 @@ def plot_curves(history: Any, title: str, score: str = "val_macro_f1") -> go.Fig
     figure = make_subplots(
         rows=1, cols=2, subplot_titles=("loss", f"{score.removeprefix('val_').replace('_', ' ')} on the held-out fold")
     )
-    # Okabe and Ito's colours, which colour-blind people tell apart.
-    colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
     for fold, rows in history.groupby("fold"):
-        line = {"color": colours[int(fold) % len(colours)]}
+        line = {"color": COLOURS[int(fold) % len(COLOURS)]}
         for column, name, dash, panel in (
             ("train_loss", f"fold {fold}, training", "dot", 1),
             ("val_loss", f"fold {fold}, held out", "solid", 1),
@@ -171,11 +211,15 @@ def draw_lr_curve(curve: Any, marks: Mapping[str, float], title: str) -> Figure:
     return figure
 
 
+def _count_columns(letter: str) -> int:
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
 def _fill_confusion(axis: Axes, confusion: npt.NDArray[np.int64], names: Sequence[str]) -> AxesImage:
     shares = _share_of_true(confusion)
     shown = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for i, j in zip(*np.nonzero(confusion if len(names) <= MAX_CLASSES_DRAWN else 0 * confusion), strict=True):
-        colour = "white" if shares[i, j] > HALF else "black"
+        colour = "white" if shares[i, j] > DARK else "black"
         axis.text(j, i, str(confusion[i, j]), ha="center", va="center", fontsize=7, color=colour)
     if len(names) <= MAX_CLASSES_DRAWN:
         axis.set_xticks(range(len(names)), names, rotation=90, fontsize=8, family=find_fonts())

@@ -1,0 +1,81 @@
+"""Tests and effect sizes agree with their definitions, and dependent images count once."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import mannwhitneyu
+
+from podium.pipelines.shift.differences import (
+    COLUMNS,
+    adjust_holm,
+    compare_properties,
+    find_p_value,
+    measure_effect,
+    take_one_a_group,
+    word_effect,
+)
+
+
+def test_p_value_is_scipys_two_sided_one() -> None:
+    rng = np.random.default_rng(0)
+    train, test = rng.normal(size=40), rng.normal(0.5, size=30).round(1)
+    assert find_p_value(train, test) == mannwhitneyu(train, test, alternative="two-sided").pvalue
+
+
+def test_equal_values_do_not_differ() -> None:
+    assert find_p_value(np.full(5, 3.0), np.full(7, 3.0)) == 1.0
+    assert measure_effect(np.full(5, 3.0), np.full(7, 3.0)) == 0.0
+
+
+def test_effect_counts_all_pairs() -> None:
+    rng = np.random.default_rng(1)
+    train, test = rng.integers(0, 9, 30).astype(float), rng.integers(2, 11, 20).astype(float)
+    signs = np.sign(test[:, None] - train[None, :])
+    assert measure_effect(train, test) == pytest.approx(signs.mean(), abs=1e-12)
+    assert measure_effect(test, train) == pytest.approx(-signs.mean(), abs=1e-12)
+    assert measure_effect(np.zeros(3), np.ones(4)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("delta", "word"),
+    [(0, "negligible"), (-0.146, "negligible"), (0.147, "small"), (-0.33, "medium"), (0.47, "medium"), (-1, "large")],
+)
+def test_effect_is_worded_by_its_size(delta: float, word: str) -> None:
+    assert word_effect(delta) == word
+
+
+def test_holm_is_as_computed_by_hand() -> None:
+    assert adjust_holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert adjust_holm([0.9, 0.5]) == [1.0, 1.0]
+    assert adjust_holm([]) == []
+
+
+def test_group_counts_once_with_its_median_on_each_side() -> None:
+    values = pd.DataFrame({"brightness": [1.0, 5.0, 3.0, 10.0, 20.0, np.nan], "noise": [1.0, 1.0, 1.0, 2.0, 2.0, 2.0]})
+    is_test = np.array([False, False, False, False, True, True])
+    medians, is_test_group = take_one_a_group(values, is_test, np.array([0, 0, 0, 1, 1, 2]))
+    assert is_test_group.tolist() == [False, False, True, True]
+    np.testing.assert_array_equal(medians["brightness"], [3.0, 10.0, 20.0, np.nan])
+    assert medians["noise"].tolist() == [1.0, 2.0, 2.0, 2.0]
+
+
+def test_largest_effect_comes_first_with_quartiles_of_both_sides() -> None:
+    rng = np.random.default_rng(2)
+    is_test = np.arange(200) % 2 == 1
+    values = pd.DataFrame(
+        {"brightness": rng.normal(size=200), "noise": rng.normal(size=200) - 2 * is_test, "contrast": np.nan}
+    )
+    table = compare_properties(values, is_test)
+    assert list(table) == list(COLUMNS)
+    assert table["property"].tolist() == ["noise", "brightness"]
+    first = table.iloc[0]
+    assert (first["n_train"], first["n_test"], first["effect"]) == (100, 100, "large")
+    assert first["cliffs_delta"] < -0.474 and first["p_holm"] == pytest.approx(2 * first["p_value"])
+    quartiles = np.quantile(values["noise"][is_test], [0.25, 0.5, 0.75])
+    np.testing.assert_allclose(first[["test_q25", "test_median", "test_q75"]].to_numpy(float), quartiles)
+
+
+def test_nothing_is_compared_with_an_empty_side() -> None:
+    table = compare_properties(pd.DataFrame({"noise": [1.0, 2.0]}), np.array([False, False]))
+    assert (list(table), len(table)) == (list(COLUMNS), 0)
+    assert table.dtypes.astype(str).to_dict() == COLUMNS
