@@ -1,7 +1,7 @@
 """Copy the pictures of a run into this folder, small enough for a repository.
 
 From the project's folder, after `kedro run`: python docs/pictures/renew.py data/08_reporting/demo
-Pictures of policies need no run: draw_policies.py makes them.
+Pictures of policies need no run (draw_policies.py); those of pages have scripts of their own (photograph*.py).
 """
 
 import sys
@@ -9,7 +9,13 @@ from pathlib import Path
 
 from PIL import Image
 
-WIDTHS_PX = {"contact_sheet.png": 760, "confusion.png": 800, "attribute_confusion.png": 1000, "graph.png": 1000}
+WIDTHS_PX = {
+    "contact_sheet.png": 760,
+    "confusion.png": 800,
+    "attribute_confusion.png": 1000,
+    "graph.png": 1000,
+    "mlflow.png": 1000,
+}
 LARGEST_BYTES = 300_000
 
 

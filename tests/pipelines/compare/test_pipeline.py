@@ -15,12 +15,13 @@ from podium.pipelines.splitting.config import SplittingConfig
 
 CLASSES = pd.DataFrame({"label": [0, 1, 2], "class_name": ["개", "NA", "새"], "target": [10, 7, 30]})
 TEMPLATE = pd.DataFrame({"image_id": ["test/다", "test/001"], "ID": ["다", "001"], "ans": [0, 0]})
+IMAGES = pd.DataFrame({"image_id": ["test/001", "test/다"], "sha256": ["a", "b"]})
 
 
 def make_catalog(folder: Path, **values: object) -> DataCatalog:
     """Make the catalog of ``conf/base/catalog/compare.yml`` below a folder, with some values in memory."""
     text = (ROOT / "conf/base/catalog/compare.yml").read_text(encoding="utf-8")
-    for name in ("_model_output", "_reporting"):
+    for name in ("_intermediate", "_model_output", "_reporting"):
         text = text.replace(f"${{{name}}}", (folder / name).as_posix())
     catalog = DataCatalog.from_config(yaml.safe_load(text))
     for name, value in values.items():
@@ -32,7 +33,10 @@ def run_compare(folder: Path, **config: object) -> DataCatalog:
     catalog = make_catalog(
         folder,
         submission_template=TEMPLATE,
+        images=IMAGES,
         classes=CLASSES,
+        attributes={},
+        params_competition="새들",
         params_compare=CompareConfig.model_validate(config),
     )
     SequentialRunner().run(create_pipeline(), catalog)
@@ -55,6 +59,9 @@ def test_files_of_teammates_become_tables_pictures_and_a_submission(tmp_path: Pa
     }  # fmt: skip
     assert (tmp_path / "_reporting/agreement.png").stat().st_size > 5000
     assert (tmp_path / "_reporting/agreement.plotly.json").is_file()
+    page = (tmp_path / "_reporting/compare.html").read_text(encoding="utf-8")
+    assert "새들: answers of teammates" in page
+    assert "1 images are contested" in page
 
 
 def test_teammates_who_know_one_class_only_are_compared_too(tmp_path: Path) -> None:

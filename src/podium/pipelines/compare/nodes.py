@@ -153,6 +153,40 @@ def list_contested_images(
     return contested
 
 
+def show_answers(
+    answers: list[Answers],
+    votes: pd.DataFrame,
+    agreement: pd.DataFrame,
+    images: pd.DataFrame,
+    classes: pd.DataFrame,
+    attributes: dict[str, Any],
+    known_survey: dict[str, Any],
+    compare: CompareConfig,
+    competition: str,
+) -> str:
+    """Write the page on which every image is looked at with what each teammate says of it.
+
+    Args:
+        answers: One entry a teammate.
+        votes: One row an image, in the template's order.
+        agreement: One row a pair of teammates.
+        images: image_id and sha256.
+        classes, attributes: As ingestion wrote them.
+        known_survey: Where thumbnails are; empty when no survey was made, and then the page shows ids alone.
+        compare: Which vote is submitted.
+        competition: Its name.
+
+    Returns:
+        One HTML file that needs nothing else.
+    """
+    from podium.browser import render_gallery
+    from podium.pipelines.compare.page import find_pictures, make_gallery
+
+    pictures = find_pictures(votes["image_id"], images, known_survey)
+    shown = competition, compare.vote
+    return render_gallery(make_gallery(answers, votes, agreement, classes, attributes, pictures, shown))
+
+
 def answer_by_vote(
     votes: pd.DataFrame, submission_template: pd.DataFrame, classes: pd.DataFrame, compare: CompareConfig
 ) -> pd.DataFrame:

@@ -9,12 +9,13 @@ from podium.pipelines.compare.nodes import (
     measure_agreement,
     share_split,
     show_agreement,
+    show_answers,
     vote,
 )
 
 
 def create_pipeline() -> Pipeline:
-    """Teammates' answers → agreement, contested images, votes, a submission."""
+    """Teammates' answers → agreement, contested images, votes, a page to look at them, a submission."""
     sheet = ["submission_template", "classes"]
     shown = ["agreement_plot", "agreement_picture"]
     return Pipeline(
@@ -33,6 +34,22 @@ def create_pipeline() -> Pipeline:
                 ["answers", "votes", *sheet],
                 "contested_images",
                 name="list_contested_images",
+            ),
+            Node(
+                show_answers,
+                [
+                    "answers",
+                    "votes",
+                    "agreement",
+                    "images",
+                    "classes",
+                    "attributes",
+                    "known_survey",
+                    "params:compare",
+                    "params:competition",
+                ],
+                "compare_page",
+                name="show_answers",
             ),
             Node(answer_by_vote, ["votes", *sheet, "params:compare"], "compare_submission", name="answer_by_vote"),
         ],
