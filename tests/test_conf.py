@@ -19,7 +19,16 @@ from podium.vision.offline_weights import find_weight_package
 
 CONF = Path(__file__).parents[1] / "conf"
 ENVIRONMENTS = ["base", "sample", "server"]
-READ_AGAIN = {"finished_folds", "own_probabilities"}  # files of other datasets
+# Entries that read files of other datasets.
+READ_AGAIN = {
+    "earlier_copy_pairs",
+    "finished_folds",
+    "known_survey",
+    "last_ensemble",
+    "own_probabilities",
+    "reported_label_version",
+    "trained_members",
+}
 
 
 def load(environment: str, conf: Path = CONF, **runtime_params: Any) -> OmegaConfigLoader:

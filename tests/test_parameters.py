@@ -77,7 +77,7 @@ def test_misspelt_key_of_a_competition_that_is_called_like_a_format_is_named_by_
     [
         (("splitting", "scheme"), "kfold"),
         (("splitting", "n_folds"), 1),
-        (("splitting", "near_duplicate_max_bits"), -1),
+        (("leaks", "near_duplicate_max_bits"), -1),
         (("ingestion", "on_bad_image"), "skip"),
         (("ingestion", "n_jobs"), 0),
         (("training", "num_workers"), -2),

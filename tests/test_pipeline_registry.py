@@ -10,18 +10,48 @@ from podium.pipeline_registry import register_pipelines
 CATALOG = Path(__file__).parents[1] / "conf" / "base" / "catalog"
 SOURCE = Path(__file__).parents[1] / "src" / "podium"
 PIPELINES = register_pipelines()
-STAGES = ["ingestion", "splitting", "labels", "augmentation", "training", "evaluation", "submission"]
+STAGES = [
+    "ingestion", "survey", "copies", "splitting", "leaks", "labels", "augmentation", "training", "evaluation", "submission",
+]  # fmt: skip
 COMPARE = {
     "check_answers",
     "measure_agreement",
     "show_agreement",
+    "show_answers",
     "vote",
     "list_contested_images",
     "answer_by_vote",
     "share_split",
 }
+EXPLORE = {
+    "count_classes",
+    "count_attributes",
+    "show_class_counts",
+    "show_attribute_tables",
+    "show_numbers",
+    "measure_sizes",
+    "show_sizes",
+    "draw_class_sheet",
+    "draw_class_sheets",
+    "draw_policy_sheet",
+    "link_classes",
+}
 LEDGER = {"note_score", "draw_boards", "judge_gains", "propose_pair", "show_ledger"}
 PSEUDO_LABEL = {"blend_each_fold", "choose_pseudo_labels", "tabulate_pseudo_labels", "measure_pseudo_label_gain"}
+REPORT = {
+    "require_training",
+    "gather_reported",
+    "score_reported",
+    "suspect_labels",
+    "list_contested_test_images",
+    "compare_configurations",
+    "draw_heat_maps",
+    "link_predictions",
+    "choose_shown_images",
+    "lay_out_sections",
+    "write_report",
+}
+SHIFT = {"compare_subsets", "validate_adversarially", "draw_test_like"}
 TUNING = {"gather_trial", "trace_lr", "try_batch_sizes", "suggest_settings"}
 
 
@@ -37,7 +67,7 @@ def name_functions(pipeline: str) -> list[str]:
 
 def test_every_stage_and_chain_has_its_name() -> None:
     chains = {"train", "tuning", "ensemble", "rank", "__default__"}
-    beside = {"compare", "share", "ledger", "pseudo_label", "pseudo_label_gain"}
+    beside = {"compare", "share", "ledger", "pseudo_label", "pseudo_label_gain", "report", "explore", "shift"}
     assert set(PIPELINES) == {*STAGES, *chains, *beside}
 
 
@@ -45,7 +75,7 @@ def test_default_holds_every_node_of_every_pipeline_but_those_beside_it_once() -
     everywhere = {name for pipeline in PIPELINES for name in name_functions(pipeline)}
     names = name_functions("__default__")
     assert len(names) == len(set(names))
-    beside = TUNING | COMPARE | LEDGER | PSEUDO_LABEL
+    beside = TUNING | COMPARE | EXPLORE | LEDGER | PSEUDO_LABEL | REPORT | SHIFT
     assert set(names) == everywhere - beside
     assert everywhere > beside
 
@@ -64,11 +94,11 @@ def test_every_node_is_in_a_namespace_that_kedro_viz_collapses_and_datasets_are_
 
 
 def test_default_and_train_need_nothing_but_parameters_and_what_was_trained_or_handed_over_before() -> None:
-    earlier = {"finished_folds", "pseudo_labels"}
+    earlier = {"finished_folds", "pseudo_labels", "earlier_copy_pairs"}
     for name, expected in (
         ("__default__", earlier | {"teammate_members"}),
         ("train", earlier),
-        ("tuning", {"finished_folds"}),
+        ("tuning", {"finished_folds", "earlier_copy_pairs"}),
     ):
         inputs = {part for part in PIPELINES[name].inputs() if not part.startswith("params:")}
         assert inputs == expected, name

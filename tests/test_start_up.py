@@ -57,7 +57,15 @@ def test_wrong_parameter_is_refused_before_anything_heavy_is_loaded() -> None:
 
 
 def test_run_loads_what_trains_only_when_a_node_trains(make_project: Callable[[str], Project]) -> None:
-    arguments = ("run", "--env", "sample", "--pipeline", "ingestion", "--nodes", "selection.select_competition,selection.select_recipe")
+    arguments = (
+        "run",
+        "--env",
+        "sample",
+        "--pipeline",
+        "ingestion",
+        "--nodes",
+        "selection.select_competition,selection.select_recipe",
+    )
     heavy, output = list_heavy(KEDRO, *arguments, project=make_project("project"))
     assert "Error" not in output
     assert heavy & {"torch", "timm", "lightning", "torchvision", "albumentations", "sklearn", "cv2"} == set()

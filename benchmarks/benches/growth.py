@@ -3,7 +3,8 @@
 Each step runs as in its pipeline, with the tables that it reads checked and written as the catalog does; tables of
 probabilities are Parquet files, read while it runs. Not in the figure: drawing and writing what it reads.
 
-- split: images → folds. Every third image has a group of its own, others share one with a few; 1 % are copies of
+- split: images → near hashes, sets of copies, folds; pictures are not compared.
+  Every third image has a group of its own, others share one with a few; 1 % are copies of
   another, saved again. Hashes collide as those of portraits do, which is far more often than random ones.
 - targets: images → training labels, ages shifted.
 - oof: the three folds of a member → one table, its scores, those of each class, and the worst images.
@@ -123,13 +124,24 @@ def make_step(name: str, n: int, folder: Path) -> Step:
 
 
 def make_split(n: int, rng: "np.random.Generator", folder: Path) -> Step:
-    """Make the splitting pipeline."""
+    """Make the splitting pipeline, and of the leaks pipeline what needs no pictures."""
+    from podium.copies.search import COLUMNS, find_near_hashes
+    from podium.copies.sets import collect_copies
+    from podium.pipelines.leaks.config import LeaksConfig
     from podium.pipelines.splitting.config import SplittingConfig
     from podium.pipelines.splitting.nodes import assign_folds
     from podium.schemas import check_folds, check_images
 
     images, classes = draw_hashed_images(n, rng), draw_classes()
-    return lambda: _write(check_folds(assign_folds(check_images(images), classes, SplittingConfig())), folder)
+
+    def split() -> None:
+        near = find_near_hashes(check_images(images), LeaksConfig().near_duplicate_max_bits)
+        first, second = (images["sha256"].iloc[near[end]].tolist() for end in ("left", "right"))
+        ends = near.assign(first=first, second=second, kind="look_alike", similarity=1.0, change="saved anew")
+        copies = collect_copies(images, ends[list(COLUMNS)].astype(COLUMNS))
+        _write(check_folds(assign_folds(images, classes, copies, SplittingConfig())), folder)
+
+    return split
 
 
 def make_sklearn_split(n: int, rng: "np.random.Generator", folder: Path) -> Step:
@@ -200,6 +212,7 @@ def make_ensemble(n: int, rng: "np.random.Generator", folder: Path) -> Step:
     test = draw_members(of_test, None, MEMBERS, rng, folder / "test", present)
     inputs = {
         "oof": oof, "test_probabilities": test, "history": oof, "images": images, "folds": folds, "targets": targets,
+        "copies": pd.DataFrame({"image_id": [], "copy_set": []}),
         "classes": classes, "attributes": describe_attributes(), "params:splitting": SplittingConfig(),
         "params:ensemble": EnsembleConfig(), "params:public_share": 0.5,
         "submission_template": images.iloc[:0], "teammate_members": folder / "none",

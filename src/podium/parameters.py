@@ -12,16 +12,24 @@ from podium.pipelines.augmentation.config import PolicySteps
 from podium.pipelines.compare.config import CompareConfig
 from podium.pipelines.ensemble.config import EnsembleConfig
 from podium.pipelines.ingestion.config import IngestionConfig
+from podium.pipelines.leaks.config import LeaksConfig
 from podium.pipelines.ledger.config import LedgerConfig
 from podium.pipelines.pseudo_label.config import PseudoLabelConfig
+from podium.pipelines.report.config import ReportConfig
 from podium.pipelines.selection.nodes import merge_recipe
+from podium.pipelines.shift.config import ShiftConfig
 from podium.pipelines.splitting.config import SplittingConfig
+from podium.pipelines.survey.config import SurveyConfig
 from podium.pipelines.training.config import TrainingConfig
 from podium.pipelines.tuning.config import TuningConfig
 from podium.vision.recipe import Recipe
 
 NO_FOLDER = '/\\:*?"<>|[]\0'
 FOLDER_RULE = f"a name becomes a folder; leave out {' '.join(NO_FOLDER[:-1])} and a first dot"
+
+
+MOVED = {"splitting.near_duplicate_max_bits": "leaks.near_duplicate_max_bits"}
+"""Keys of earlier versions, and where they stand now."""
 
 
 class Parameters(BaseModel):
@@ -35,6 +43,8 @@ class Parameters(BaseModel):
     recipes: dict[str, dict[str, Any]]
     policies: dict[str, PolicySteps]
     ingestion: IngestionConfig
+    survey: SurveyConfig = SurveyConfig()
+    leaks: LeaksConfig = LeaksConfig()
     splitting: SplittingConfig
     training: TrainingConfig
     tuning: TuningConfig = TuningConfig()
@@ -43,6 +53,8 @@ class Parameters(BaseModel):
     ensemble: EnsembleConfig = EnsembleConfig()
     public_share: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
     ledger: LedgerConfig = LedgerConfig()
+    report: ReportConfig = ReportConfig()
+    shift: ShiftConfig = ShiftConfig()
     public_score: float | None = None
     submission: str | None = None
     score_note: str = ""
@@ -76,6 +88,10 @@ def _list_choice_errors(parameters: dict[str, Any], competition: str) -> list[st
         if isinstance(chosen, str) and chosen not in known:
             cases.append(f"{one}: there is no {one} '{chosen}'; {suggest(chosen, known)}")
         cases += [f"{many}.{name}: {FOLDER_RULE}" for name in known if not _can_be_folder(str(name))]
+    known = list(_get_mapping(parameters, "competitions"))
+    for name in _get_mapping(_get_mapping(parameters, "leaks"), "not_copies"):
+        if name not in known:
+            cases.append(f"leaks.not_copies.{name}: there is no competition '{name}'; {suggest(name, known)}")
     if isinstance(parameters.get("competition"), str) and parameters["competition"] != competition:
         cases.append(
             f"competition: parameters say '{parameters['competition']}', but paths are made of '{competition}'; "
@@ -199,6 +215,8 @@ def _list_schema_errors(model: type[BaseModel], values: dict[str, Any], prefix: 
 def _describe_error(model: type[BaseModel], values: dict[str, Any], detail: dict[str, Any]) -> str:
     place = _find_place(values, detail)
     shown = ".".join(str(part) for part in place)
+    if shown in MOVED:
+        return f"{shown}: has moved, write {MOVED[shown]}"
     if detail["type"] == "extra_forbidden":
         return f"{shown}: there is no such key; {suggest(str(place[-1]), _list_siblings(model, values, place))}"
     if detail["type"] == "missing":

@@ -5,15 +5,21 @@ from kedro.pipeline import Pipeline
 from podium.pipelines import (
     augmentation,
     compare,
+    copies,
     ensemble,
     evaluation,
+    explore,
     ingestion,
     labels,
+    leaks,
     ledger,
     pseudo_label,
+    report,
     selection,
+    shift,
     splitting,
     submission,
+    survey,
     training,
     tuning,
 )
@@ -28,23 +34,31 @@ def register_pipelines() -> dict[str, Pipeline]:
     """
     choice = selection.create_pipeline()
     split = splitting.create_pipeline()
-    shift = labels.create_pipeline()
-    vary = ingestion.create_input_pipeline() + shift + augmentation.create_pipeline()
+    copied, prove = copies.create_pipeline(), leaks.create_pipeline()
+    label = labels.create_pipeline()
+    vary = ingestion.create_input_pipeline() + label + augmentation.create_pipeline()
     evaluate = evaluation.create_pipeline()
     submit = submission.create_pipeline()
-    train = choice + ingestion.create_pipeline() + split + vary + training.create_pipeline() + evaluate
-    tune = choice + ingestion.create_pipeline() + split + vary + tuning.create_pipeline()
+    look = survey.create_pipeline()
+    deal = ingestion.create_pipeline() + look + copied + split + prove
+    train = choice + deal + vary + training.create_pipeline() + evaluate
+    tune = choice + deal + vary + tuning.create_pipeline()
     finish = ensemble.create_pipeline() + submit
     return {
         "ingestion": choice + ingestion.create_pipeline(),
+        "survey": choice + look,
+        "copies": choice + look + copied,
+        "leaks": choice + look + copied + prove,
+        "shift": choice + look + copied + shift.create_pipeline(),
         "splitting": choice + split,
-        "labels": choice + shift,
+        "labels": choice + label,
         "augmentation": choice + vary,
         "training": choice + vary + training.create_pipeline(),
         "evaluation": choice + evaluate,
         "submission": submit,
         "train": train,
         "tuning": tune,
+        "explore": choice + deal + explore.create_pipeline() + shift.create_pipeline(),
         "ensemble": finish,
         "rank": ensemble.create_ranking_pipeline(),
         "pseudo_label": pseudo_label.create_pipeline(),
@@ -52,5 +66,6 @@ def register_pipelines() -> dict[str, Pipeline]:
         "compare": compare.create_pipeline(),
         "share": compare.create_share_pipeline(),
         "ledger": ledger.create_pipeline(),
+        "report": choice + look + copied + report.create_pipeline(),
         "__default__": train + finish,
     }

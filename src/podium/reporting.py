@@ -17,15 +17,26 @@ def describe_results(catalog: DataCatalog, outputs: set[str]) -> Iterator[str]:
         yield from tabulate_scores(catalog.load("ensemble_weights"), scores).splitlines()
         yield describe_expected(scores["expected_private"])
     for name in (
+        "class_counts_picture",
+        "image_sizes_picture",
+        "class_sheet",
+        "policy_sheet",
+        "subset_differences_picture",
+        "adversarial_picture",
+        "test_like_sheet",
+        "by_class",
         "confusion_picture",
         "attribute_confusion_picture",
         "contact_sheet",
+        "copies_sheet",
         "worst_images",
         "lr_curve_picture",
         "agreement_picture",
         "contested_images",
+        "compare_page",
         "submission_page",
         "ledger_page",
+        "report_page",
     ):
         if name in outputs:
             yield f"{name.replace('_', ' ')}: {_shorten(_locate(catalog[name]))}"
@@ -66,7 +77,9 @@ def describe_expected(expected: dict[str, Any]) -> str:
 
 def _locate(dataset: Any) -> Any:
     """Return the path of what a dataset holds now, or will hold."""
-    return dataset._get_load_path() if getattr(dataset, "_version", None) else vars(dataset)["_filepath"]
+    if getattr(dataset, "_version", None):
+        return dataset._get_load_path()
+    return vars(dataset).get("_filepath") or vars(dataset)["_root"]
 
 
 def _shorten(path: Any) -> str:

@@ -34,8 +34,8 @@ def main() -> None:
     bootstrap_project(Path.cwd())
     with KedroSession.create(runtime_params={"competition": arguments.competition}) as session:
         catalog = session.load_context().catalog
-        names = ["oof", "test_probabilities", "history", "images", "folds", "targets", "classes", "submission_template",
-                 "teammate_members"]  # fmt: skip
+        names = ["oof", "test_probabilities", "history", "images", "folds", "targets", "copies", "classes",
+                 "submission_template", "teammate_members"]  # fmt: skip
         tables: dict[str, Any] = {name: catalog.load(name) for name in names}
         config = EnsembleConfig.model_validate(dict(catalog.load("params:ensemble")))
         splitting = SplittingConfig.model_validate(dict(catalog.load("params:splitting")))

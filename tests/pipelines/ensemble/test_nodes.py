@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
+from podium.copies.search import NO_PAIRS
+from podium.copies.sets import collect_copies
 from podium.digests import digest_table
 from podium.ensembling.criteria import score
 from podium.ensembling.resampling import bootstrap_scores, make_interval
@@ -50,6 +52,7 @@ FOLDS = pd.DataFrame({"image_id": IDS, "fold": [0, 1, 1, 0]})
 TARGETS = pd.DataFrame({"image_id": IDS, "label": [0, 1, 0, 1], "training_label": [1, 1, 1, 1]})
 CLASSES = pd.DataFrame({"label": [0, 1], "class_name": ["개", "고양이"], "target": [0, 1]})
 SPLITTING = SplittingConfig(n_folds=2)
+NO_COPIES = pd.DataFrame({"image_id": [], "copy_set": []})
 TEMPLATE = pd.DataFrame({"image_id": ["시험1", "시험2"], "ID": ["1", "2"], "target": 0})
 PRESENT = {"split_digest": digest_table(FOLDS), "content_digest": digest_content(IMAGES)}
 
@@ -98,15 +101,16 @@ def gather(
     folder: Path = Path("nobody handed anything over"),
 ) -> Members:
     return gather_members(
-        **tables, images=IMAGES, folds=FOLDS, targets=TARGETS, classes=CLASSES, submission_template=TEMPLATE,
-        teammate_members=folder, splitting=splitting, ensemble=config,
+        **tables, images=IMAGES, folds=FOLDS, targets=TARGETS, copies=NO_COPIES, classes=CLASSES,
+        submission_template=TEMPLATE, teammate_members=folder, splitting=splitting, ensemble=config,
     )  # fmt: skip
 
 
 def run(tables: Tables, config: EnsembleConfig = EQUAL, classes: pd.DataFrame = CLASSES) -> dict[str, Any]:
     """Run the nodes of the pipeline one after another; all that they read and write, by name."""
     values: dict[str, Any] = {
-        **tables, "images": IMAGES, "folds": FOLDS, "targets": TARGETS, "classes": classes, "attributes": {},
+        **tables, "images": IMAGES, "folds": FOLDS, "targets": TARGETS, "copies": NO_COPIES, "classes": classes,
+        "attributes": {},
         "params:splitting": SPLITTING, "params:ensemble": config, "params:public_share": 0.5,
         "submission_template": TEMPLATE, "teammate_members": Path("nobody handed anything over"),
     }  # fmt: skip
@@ -137,7 +141,7 @@ def draw_members(seed: int, n_members: int = 5, n_groups: int = 120) -> tuple[Me
             test = make_table(pd.Series(["시험"]), fold, np.full((1, 3), 1 / 3, np.float32))
             tests[f"회원-{number}/fold_{fold}"] = lambda test=test: test
     folds = pd.DataFrame({"image_id": ids, "fold": np.arange(n) // 2 % 2})
-    described = describe_images(images, folds, targets, SPLITTING)
+    described = describe_images(images, folds, targets, NO_COPIES, SPLITTING)
     return make_members(found, [], tests, described, list_test_ids(images), PRESENT), targets
 
 
@@ -167,7 +171,8 @@ def test_member_of_another_split_or_other_images_is_left_out_and_named(
     assert members.names == ["기준-0b", "반-0a"]
     (message,) = [message for message in caplog.messages if "옛것-0c" in message]
     assert message == (
-        f"left out of the ensemble: 옛것-0c: made for another split or other images ({key} old, not {PRESENT[key]})"
+        "left out of the ensemble: 옛것-0c: made for another split, other images or other labels "
+        f"({key} old, not {PRESENT[key]})"
     )
 
 
@@ -208,7 +213,8 @@ def test_no_member_that_fits_is_refused_with_what_each_lacks(tables: Tables) -> 
     assert sorted(error.value.cases) == [
         "기준-0b: not finished, 기준-0b/fold_0, 기준-0b/fold_1 missing",
         "반-0a: not finished, 반-0a/fold_0 missing",
-        f"옛것-0c: made for another split or other images (split_digest old, not {PRESENT['split_digest']})",
+        "옛것-0c: made for another split, other images or other labels "
+        f"(split_digest old, not {PRESENT['split_digest']})",
     ]
 
 
@@ -346,11 +352,11 @@ def test_offsets_that_are_always_wanted_are_used_with_the_best_single_member_too
 
 
 def test_copies_of_a_picture_are_one_group_whatever_person_they_are_said_to_show() -> None:
-    same = IMAGES.assign(sha256=["a", "b", "a", "d", "e", "f"])
-    described = describe_images(same, FOLDS, TARGETS, SPLITTING).set_index("image_id")["group"]
+    same = collect_copies(IMAGES.assign(sha256=["a", "b", "a", "d", "e", "f"]), NO_PAIRS)
+    described = describe_images(IMAGES, FOLDS, TARGETS, same, SPLITTING).set_index("image_id")["group"]
     assert described["가"] == described["다"]
     assert described.nunique() == 3
-    assert describe_images(IMAGES, FOLDS, TARGETS, SPLITTING)["group"].nunique() == 4
+    assert describe_images(IMAGES, FOLDS, TARGETS, NO_COPIES, SPLITTING)["group"].nunique() == 4
 
 
 def test_images_of_one_group_alone_cannot_judge_an_ensemble(tables: Tables) -> None:

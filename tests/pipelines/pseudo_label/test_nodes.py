@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from podium.copies.search import NO_PAIRS
+from podium.copies.sets import collect_copies
 from podium.digests import digest_table
 from podium.errors import InputError
 from podium.pipelines.pseudo_label.config import PseudoLabelConfig
@@ -31,16 +33,12 @@ TWO = SplittingConfig(n_folds=2)
 
 def make_images(**changes: Any) -> pd.DataFrame:
     n = len(TRAIN) + len(TEST)
-    rng = np.random.default_rng(0)
     columns = {
         "image_id": [*TRAIN, *TEST],
         "subset": ["train"] * len(TRAIN) + ["test"] * len(TEST),
         "label": pd.array([*TARGETS["label"], *[None] * len(TEST)], dtype="Int64"),
         "group_id": [*TRAIN, *[None] * len(TEST)],
         "sha256": [f"{number:02d}" for number in range(n)],
-        "width_px": 100,
-        "height_px": 100,
-        "perceptual_hash": [rng.bytes(32).hex() for _ in range(n)],
     }
     return pd.DataFrame({**columns, **changes})
 
@@ -107,8 +105,12 @@ def make_chances(*first: float, fold: int = 0) -> pd.DataFrame:
     return make_table(pd.Series(ids), fold, np.stack([chances, 1 - chances], axis=1))
 
 
-def choose(chances: pd.DataFrame, images: pd.DataFrame = IMAGES, **config: Any) -> pd.DataFrame:
-    return choose_pseudo_labels(chances, images, FOLDS, TARGETS, TWO, PseudoLabelConfig(**config))
+def choose(
+    chances: pd.DataFrame, images: pd.DataFrame = IMAGES, pairs: pd.DataFrame = NO_PAIRS, **config: Any
+) -> pd.DataFrame:
+    return choose_pseudo_labels(
+        chances, images, FOLDS, TARGETS, collect_copies(images, pairs), PseudoLabelConfig(**config)
+    )
 
 
 def test_only_what_reaches_the_threshold_is_taken_under_its_most_probable_class() -> None:
@@ -135,12 +137,15 @@ def test_order_of_rows_does_not_matter() -> None:
     pd.testing.assert_frame_equal(one, other)
 
 
-@pytest.mark.parametrize("column", ["sha256", "perceptual_hash"])
-def test_copy_of_a_held_out_image_does_not_train_its_fold_but_may_train_others(column: str) -> None:
-    values = IMAGES[column].tolist()
-    values[len(TRAIN)] = values[0]  # 시험1 shows 가, of fold 0
+@pytest.mark.parametrize("how", ["bytes", "edited"])
+def test_copy_of_a_held_out_image_does_not_train_its_fold_but_may_train_others(how: str) -> None:
+    values = IMAGES["sha256"].tolist()
+    ends = {"first": [values[0]], "second": [values[len(TRAIN)]]}  # 시험1 shows 가, of fold 0
+    pairs = pd.DataFrame({**ends, "kind": "edited", "n_bits": pd.NA, "similarity": 0.9, "change": "cut"})
+    values[len(TRAIN)] = values[0]
+    found = (make_images(sha256=values), NO_PAIRS) if how == "bytes" else (IMAGES, pairs)
     chances = pd.concat([make_chances(0.95, 0.95, 0.95, 0.95, fold=fold) for fold in (0, 1)])
-    kept = choose(chances, make_images(**{column: values}), max_share_per_class=10)
+    kept = choose(chances, *found, max_share_per_class=10)
     assert kept.loc[kept["fold"] == 0, "image_id"].tolist() == ["시험2", "시험3", "시험4"]
     assert kept.loc[kept["fold"] == 1, "image_id"].tolist() == TEST
 
@@ -156,7 +161,7 @@ def test_table_of_classes_counts_by_fold_and_expects_the_mistakes_made_out_of_fo
     # Out of fold, 가, 나, 다 and 마 are taken for class 0 with certainty; 나 is wrong. 바 is not certain enough.
     oof = make_chances(0.95, 0.93, 0.99, 0.5, 0.91, 0.2).assign(fold=FOLDS["fold"].to_numpy())
     config = PseudoLabelConfig(threshold=0.9, max_share_per_class=0.5)
-    kept = choose_pseudo_labels(chances, IMAGES, FOLDS, TARGETS, TWO, config)
+    kept = choose_pseudo_labels(chances, IMAGES, FOLDS, TARGETS, collect_copies(IMAGES, NO_PAIRS), config)
     table = tabulate_pseudo_labels(kept, chances, oof, FOLDS, TARGETS, CLASSES, config).set_index("class_name")
     assert table.loc["고양이", ["n_train", "n_offered", "n_kept", "n_judged"]].tolist() == [1.5, 2.0, 1.0, 4.0]
     assert table.loc["고양이", "share"] == pytest.approx(1 / 1.5)

@@ -1,22 +1,18 @@
 """Folds in which nothing stands on both sides, and every class is spread evenly."""
 
-import io
-import itertools
 import logging
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
+from podium.copies.search import NO_PAIRS
+from podium.copies.sets import collect_copies
 from podium.digests import digest_table
-from podium.duplicates import MIN_SIDE_PX
 from podium.errors import InputError
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.splitting.nodes import assign_folds
-from podium.vision.decoding import decode_image, hash_perceptually
 
 CLASSES = pd.DataFrame({"label": range(4), "class_name": ["마스크", "턱스크", "코스크", "미착용"]})
 SEEDS = range(4)
@@ -33,9 +29,6 @@ def draw_images(seed: int, n_images: int = 300, n_groups: int | None = None) -> 
             "label": rng.choice(4, n_images, p=[0.6, 0.25, 0.1, 0.05]),
             "group_id": [f"사람 {group}" for group in group_of],
             "sha256": [rng.bytes(32).hex() for _ in range(n_images)],
-            "width_px": 100,
-            "height_px": 100,
-            "perceptual_hash": [rng.bytes(32).hex() for _ in range(n_images)],
         }
     )
     test = train.iloc[:5].assign(
@@ -44,8 +37,10 @@ def draw_images(seed: int, n_images: int = 300, n_groups: int | None = None) -> 
     return pd.concat([test, train], ignore_index=True).astype({"label": "Int64"})
 
 
-def split(images: pd.DataFrame, **config: Any) -> pd.DataFrame:
-    return assign_folds(images, CLASSES, SplittingConfig(**{"n_folds": 5, **config}))
+def split(images: pd.DataFrame, copies: pd.DataFrame | None = None, **config: Any) -> pd.DataFrame:
+    """Deal images, of which those with the same bytes are copies where nothing else is said."""
+    copies = collect_copies(images, NO_PAIRS) if copies is None else copies
+    return assign_folds(images, CLASSES, copies, SplittingConfig(**{"n_folds": 5, **config}))
 
 
 def join(images: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
@@ -78,66 +73,28 @@ def test_no_copy_of_the_same_bytes_crosses_a_fold(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_no_near_duplicate_crosses_a_fold(seed: int) -> None:
+def test_no_set_of_copies_crosses_a_fold(seed: int) -> None:
     images = draw_images(seed)
-    originals = images.loc[5:104, "perceptual_hash"]
-    near = [f"{int(value, 16) ^ 0b1011 << seed * 13:064x}" for value in originals]  # three bits away
-    images.loc[105:204, "perceptual_hash"] = near
-    of = split(images, near_duplicate_max_bits=3).set_index("image_id")["fold"]
-    ids = images["image_id"]
-    assert (of.loc[ids[5:105]].to_numpy() == of.loc[ids[105:205]].to_numpy()).all()
-    apart = split(images, near_duplicate_max_bits=2).set_index("image_id")["fold"]
-    assert (apart.loc[ids[5:105]].to_numpy() != apart.loc[ids[105:205]].to_numpy()).any()
+    rng = np.random.default_rng(seed)
+    copies = images[["image_id"]].assign(copy_set=rng.integers(0, 100, len(images)))
+    folds = join(images, split(images, copies)).merge(copies, on="image_id")
+    assert (folds.groupby("copy_set")["fold"].nunique() == 1).all()
+    apart = join(images, split(images)).merge(copies, on="image_id")
+    assert (apart.groupby("copy_set")["fold"].nunique() > 1).any()
 
 
-def test_small_pictures_that_look_alike_may_be_dealt_apart() -> None:
-    images = draw_images(0).assign(perceptual_hash="0" * 64)
-    with pytest.raises(InputError, match="fewer groups than folds"):
-        split(images)
-    folds = split(images.assign(width_px=28, height_px=28))
-    pd.testing.assert_frame_equal(folds, split(draw_images(0)))
+def test_two_copies_of_one_test_image_share_a_fold() -> None:
+    images = draw_images(0)
+    ids = [images["image_id"].iloc[0], *images["image_id"].iloc[[7, 8, 9, 10, 11, 12]]]
+    folds = split(images, pd.DataFrame({"image_id": ids, "copy_set": 0})).set_index("image_id")["fold"]
+    assert folds[ids[1:]].nunique() == 1
+    assert split(images).set_index("image_id")["fold"][ids[1:]].nunique() > 1
 
 
-def save_again(data: bytes, quality: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.open(io.BytesIO(data)).convert("RGB").save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
-
-
-def measure_side(path: Path) -> int:
-    """The shorter side, px."""
-    with Image.open(path) as image:
-        return min(image.size)
-
-
-@pytest.mark.parametrize("folder", ["mask18_ffhq_utk/train/images", "mask3_real/train"])
-def test_no_real_photo_crosses_a_fold_with_its_copy_saved_again(real_data_root: Path, folder: str) -> None:
-    detailed = (path for path in sorted((real_data_root / folder).rglob("*.jpg")) if measure_side(path) >= MIN_SIDE_PX)
-    paths = list(itertools.islice(detailed, 60))
-    assert len(paths) == 60
-    rows = []
-    for number, path in enumerate(paths):
-        original = path.read_bytes()
-        for kind, data in (("원본", original), ("사본", save_again(original, 75))):
-            pixels = decode_image(data, 10**8)
-            rows.append(
-                {
-                    "image_id": f"train/{number} {kind}.jpg",
-                    "subset": "train",
-                    "label": 0,
-                    "group_id": f"{number} {kind}",
-                    "sha256": f"{number} {kind}",
-                    "width_px": pixels.shape[1],
-                    "height_px": pixels.shape[0],
-                    "perceptual_hash": hash_perceptually(pixels),
-                }
-            )
-    images = pd.DataFrame(rows)
-    joined = join(images, split(images))
-    numbers = joined["image_id"].str.split(" ").str[0]
-    crossing = joined.groupby(numbers)["fold"].nunique() > 1
-    assert crossing.sum() == 0, crossing[crossing].index.tolist()
-    assert joined["fold"].nunique() == 5, "photos of different things are not taken for copies"
+def test_images_that_nobody_searched_for_copies_are_not_dealt() -> None:
+    with pytest.raises(InputError, match="looked for copies") as error:
+        split(draw_images(0), pd.DataFrame())
+    assert error.value.cases == ["kedro run --pipeline copies does"]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -13,16 +13,13 @@ def test_images_become_folds() -> None:
             "image_id": ["가", "나", "다", "라"],
             "subset": "train",
             "label": [0, 1, 0, 1],
-            "group_id": ["1", "1", "2", "2"],
-            "sha256": list("abcd"),
-            "width_px": 100,
-            "height_px": 100,
-            "perceptual_hash": [digit * 64 for digit in "0369"],
+            "group_id": ["1", "1", "2", "3"],
         }
     )
     values = {
         "images": images,
         "classes": pd.DataFrame({"label": [0, 1], "class_name": ["개", "고양이"]}),
+        "copies": pd.DataFrame({"image_id": ["다", "라"], "copy_set": [0, 0]}),
         "params:splitting": SplittingConfig(n_folds=2),
     }
     results = SequentialRunner().run(

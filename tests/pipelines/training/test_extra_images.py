@@ -5,6 +5,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from podium.copies.search import NO_PAIRS
+from podium.copies.sets import collect_copies
 from podium.digests import digest_table
 from podium.errors import InputError
 from podium.pipelines.splitting.config import SplittingConfig
@@ -19,9 +21,6 @@ IMAGES = pd.DataFrame(
         "label": pd.array([0, 1, None, None], dtype="Int64"),
         "group_id": ["a", "b", None, None],
         "sha256": ["1", "2", "3", "2"],
-        "width_px": 100,
-        "height_px": 100,
-        "perceptual_hash": ["0" * 64, "f" * 64, "0f" * 32, "f" * 64],
     }
 )
 FOLDS = pd.DataFrame({"image_id": ["가", "나"], "fold": [0, 1]})
@@ -35,7 +34,9 @@ def choose(table: pd.DataFrame, takes: bool = True, **attrs: Any) -> pd.DataFram
     table = table.copy()
     table.attrs = {**DIGESTS, **attrs}
     recipe = Recipe(name="의사", pseudo_labels=takes)
-    return choose_extra_images(recipe, table, IMAGES, FOLDS, SplittingConfig(n_folds=2))
+    return choose_extra_images(
+        recipe, table, IMAGES, FOLDS, collect_copies(IMAGES, NO_PAIRS), SplittingConfig(n_folds=2)
+    )
 
 
 def test_recipe_that_takes_them_gets_them_by_fold() -> None:

@@ -6,8 +6,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from podium.copies.search import NO_PAIRS
+from podium.copies.sets import collect_copies
 from podium.datasets.finished_folds import FinishedFold
 from podium.errors import InputError
+from podium.pipelines.leaks.config import LeaksConfig
+from podium.pipelines.leaks.nodes import prove_no_leak
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training import folds as one_fold
 from podium.pipelines.training import nodes
@@ -23,9 +27,6 @@ IMAGES = pd.DataFrame(
         "label": pd.array([None, 1, 0, 1, 0], dtype="Int64"),
         "group_id": [None, "4", "3", "2", "1"],
         "sha256": list("edcba"),
-        "width_px": 100,
-        "height_px": 100,
-        "perceptual_hash": [digit * 64 for digit in "0369c"],
     }
 )
 FOLDS = pd.DataFrame({"image_id": ["가", "나", "다", "라"], "fold": [0, 1, 0, 1]})
@@ -43,16 +44,25 @@ CLASSES = pd.DataFrame({"label": [0, 1]})
 EXTRA = pd.DataFrame({"image_id": ["시험"], "fold": [1], "label": [0]})
 
 
+def prove(images: pd.DataFrame = IMAGES, folds: pd.DataFrame = FOLDS, **leaks: Any) -> dict[str, Any]:
+    proven = prove_no_leak(images, folds, collect_copies(images, NO_PAIRS), pd.DataFrame(), LeaksConfig(**leaks))
+    return dict(proven["leak_proof"])
+
+
 def identify(
     images: pd.DataFrame = IMAGES,
     classes: pd.DataFrame = CLASSES,
     extra: pd.DataFrame = EXTRA,
     pseudo_labels: bool = False,
+    proof: dict[str, Any] | None = None,
     **splitting: Any,
 ) -> dict[str, Any]:
-    config = SplittingConfig(**{"n_folds": 2, **splitting})
+    config, leaks = SplittingConfig(**{"n_folds": 2, **splitting}), LeaksConfig()
+    proof = prove(images) if proof is None else proof
     recipe = Recipe(name="기준", pseudo_labels=pseudo_labels)
-    return identify_member(recipe, [], SPEC, images, FOLDS, TARGETS, VARIANTS, classes, WEIGHTS, [], extra, config)
+    return identify_member(
+        recipe, [], SPEC, images, FOLDS, TARGETS, VARIANTS, classes, WEIGHTS, [], extra, proof, leaks, config
+    )
 
 
 @pytest.mark.parametrize(("scheme", "held_out"), [("k_fold", [0, 1]), ("hold_out", [0])])
@@ -77,18 +87,38 @@ def test_pseudo_labels_make_another_member_of_a_recipe_that_takes_them_alone() -
     assert len(names) == 2 and identify()["name"] not in names
 
 
-def test_split_that_leaks_has_no_member() -> None:
-    images = IMAGES.assign(group_id=[None, "1", "3", "2", "1"])
+@pytest.mark.parametrize(
+    ("column", "values", "case"),
+    [
+        ("group_id", [None, "1", "3", "2", "1"], "가 in fold 0; 라 in fold 1 (group)"),
+        ("sha256", ["e", "d", "c", "a", "a"], "가 in fold 0; 나 in fold 1 (bytes)"),
+    ],
+)
+def test_split_that_leaks_has_no_member(column: str, values: list[Any], case: str) -> None:
     with pytest.raises(InputError, match="leaks") as error:
-        identify(images)
-    assert error.value.cases == ["가 in fold 0; 라 in fold 1"]
+        identify(IMAGES.assign(**{column: values}))
+    assert error.value.cases == [case]
 
 
-def test_near_copies_are_those_of_the_split() -> None:
-    images = IMAGES.assign(perceptual_hash=["0" * 64, "c" * 63 + "d", "6" * 64, "9" * 64, "c" * 64])
-    with pytest.raises(InputError, match="leaks"):
-        identify(images, near_duplicate_max_bits=1)
-    identify(images, near_duplicate_max_bits=0)
+def test_nothing_is_trained_without_a_proof() -> None:
+    with pytest.raises(InputError, match="Nobody has proven") as error:
+        identify(proof={})
+    assert "kedro run --pipeline train" in error.value.cases[0]
+
+
+@pytest.mark.parametrize(
+    ("proof", "key"),
+    [
+        (prove(folds=FOLDS.assign(fold=[1, 0, 1, 0])), "split_digest"),
+        (prove(IMAGES.assign(sha256=list("edcbz"))), "content_digest"),
+        (prove(IMAGES.assign(group_id=[None, "1", "1", "2", "3"])), "group_digest"),
+        (prove(near_duplicate_max_bits=3), "settings_digest"),
+    ],
+)
+def test_proof_of_something_else_is_refused(proof: dict[str, Any], key: str) -> None:
+    with pytest.raises(InputError, match="something else") as error:
+        identify(proof=proof)
+    assert [case.split(":")[0] for case in error.value.cases] == [f"leak_proof.{key}"]
 
 
 @pytest.fixture

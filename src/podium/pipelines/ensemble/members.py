@@ -86,23 +86,27 @@ def find_members(
         if attribute is not None:
             misfits.append(f"{member}: knows the attribute '{attribute}' alone; a recipe that joins it takes part")
         elif other:
-            misfits.append(f"{member}: made for another split or other images ({'; '.join(other)})")
+            misfits.append(f"{member}: made for another split, other images or other labels ({'; '.join(other)})")
         else:
             found[member] = table.sort_values("image_id", ignore_index=True)
     return found, misfits
 
 
 def describe_images(
-    images: pd.DataFrame, folds: pd.DataFrame, targets: pd.DataFrame, splitting: SplittingConfig
+    images: pd.DataFrame,
+    folds: pd.DataFrame,
+    targets: pd.DataFrame,
+    copies: pd.DataFrame,
+    splitting: SplittingConfig,
 ) -> pd.DataFrame:
     """List the images that members are scored on: image_id (sorted), fold, label (true) and group (int64).
 
     Copies of a picture are of one group, as they are for the folds.
     """
-    from podium.duplicates import join_groups
+    from podium.copies.sets import join_groups
 
     train = images[images["subset"] == "train"].sort_values("image_id", ignore_index=True)
-    groups = train[["image_id"]].assign(group=join_groups(train, splitting.near_duplicate_max_bits))
+    groups = train[["image_id"]].assign(group=join_groups(train, copies))
     held_out = splitting.held_out_folds
     rows = folds.loc[folds["fold"].isin(held_out), ["image_id", "fold"]].sort_values("image_id", ignore_index=True)
     rows = rows.merge(targets[["image_id", "label"]], on="image_id", how="left")

@@ -54,6 +54,7 @@ def gather_members(
     images: pd.DataFrame,
     folds: pd.DataFrame,
     targets: pd.DataFrame,
+    copies: pd.DataFrame,
     classes: pd.DataFrame,
     submission_template: pd.DataFrame,
     teammate_members: Path,
@@ -68,6 +69,7 @@ def gather_members(
         images: Of the present competition: image_id, subset, label, group_id, sha256.
         folds: The present split.
         targets: image_id and label (true).
+        copies: image_id and copy_set; copies of a picture go right or wrong together.
         classes, submission_template: What a teammate's tables may name classes and images by.
         teammate_members: Folder of what teammates handed over; it may be missing.
         splitting: Which folds are held out.
@@ -79,7 +81,7 @@ def gather_members(
             configured method.
     """
     present, held_out = digest_present(images, folds), splitting.held_out_folds
-    described, test_ids = describe_images(images, folds, targets, splitting), list_test_ids(images)
+    described, test_ids = describe_images(images, folds, targets, copies, splitting), list_test_ids(images)
     found, misfits = find_members(oof, test_probabilities, history, present, held_out)
     expected = Expected(
         described, test_ids, submission_template, classes, present["split_digest"], present["content_digest"]

@@ -14,7 +14,7 @@ from podium.pipelines.ensemble.nodes import (
 
 def create_ranking_pipeline() -> Pipeline:
     """Members → their scores by the configured criterion, from stored predictions."""
-    tables = ["oof", "test_probabilities", "history", "images", "folds", "targets", "classes"]
+    tables = ["oof", "test_probabilities", "history", "images", "folds", "targets", "copies", "classes"]
     handed_over = ["submission_template", "teammate_members"]
     return Pipeline(
         [

@@ -80,7 +80,9 @@ def _require_present(
         cases += [f"{member}: {key} {attrs.get(key)}, not {value}" for key, value in present.items()
                   if attrs.get(key) != value]  # fmt: skip
     raise_if_any(
-        "The ensemble was weighed for another split or other images; kedro run --pipeline ensemble weighs anew:", cases
+        "The ensemble was weighed for another split, other images or other labels; kedro run --pipeline ensemble "
+        "weighs anew:",
+        cases,
     )
 
 
@@ -101,17 +103,17 @@ def choose_pseudo_labels(
     images: pd.DataFrame,
     folds: pd.DataFrame,
     targets: pd.DataFrame,
-    splitting: SplittingConfig,
+    copies: pd.DataFrame,
     pseudo_label: PseudoLabelConfig,
 ) -> pd.DataFrame:
     """Take the most certain test images of each class as training images, for each fold apart.
 
     Args:
         fold_test_probabilities: image_id, fold and one column a class.
-        images: image_id, subset, label, group_id, sha256, width_px, height_px, perceptual_hash.
+        images: image_id, subset, label, group_id, sha256.
         folds: The present split.
         targets: image_id and label (true) of the training images.
-        splitting: What counts as a near copy.
+        copies: image_id and copy_set.
         pseudo_label: Least probability, and how many a class may take.
 
     Returns:
@@ -120,7 +122,7 @@ def choose_pseudo_labels(
         fold is not among that fold's.
     """
     offered = list_offered(fold_test_probabilities, pseudo_label.threshold)
-    copied = find_copied_folds(images, folds, splitting.near_duplicate_max_bits)
+    copied = find_copied_folds(images, folds, copies)
     free = offered.merge(copied, on=["image_id", "fold"], how="left", indicator=True)
     free = free[free.pop("_merge") == "left_only"]
     free = free.sort_values(["fold", "label", "probability", "image_id"], ascending=[True, True, False, True])

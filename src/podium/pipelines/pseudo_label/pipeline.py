@@ -24,7 +24,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 choose_pseudo_labels,
-                ["fold_test_probabilities", *tables, "params:splitting", "params:pseudo_label"],
+                ["fold_test_probabilities", *tables, "copies", "params:pseudo_label"],
                 "pseudo_labels",
                 name="choose_pseudo_labels",
             ),

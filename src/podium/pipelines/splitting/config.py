@@ -12,8 +12,6 @@ class SplittingConfig(BaseModel):
         scheme: ``k_fold`` holds out every fold once; ``hold_out`` holds out fold 0 alone.
         n_folds: Number of folds; a hold-out is one n-th of the images.
         seed: Of the shuffling of groups.
-        near_duplicate_max_bits: Images whose perceptual hashes differ in at most so many of 256 bits count as
-            copies, and share a fold. docs/decisions/0007 has what was measured.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -21,7 +19,6 @@ class SplittingConfig(BaseModel):
     scheme: Literal["k_fold", "hold_out"] = "k_fold"
     n_folds: int = Field(3, ge=2, le=100)
     seed: int = Field(1, ge=0)
-    near_duplicate_max_bits: int = Field(18, ge=0, le=64)
 
     @property
     def held_out_folds(self) -> list[int]:

@@ -13,28 +13,31 @@ from podium.pipelines.splitting.dealing import deal_groups
 logger = logging.getLogger(__name__)
 
 
-def assign_folds(images: pd.DataFrame, classes: pd.DataFrame, splitting: SplittingConfig) -> pd.DataFrame:
+def assign_folds(
+    images: pd.DataFrame, classes: pd.DataFrame, copies: pd.DataFrame, splitting: SplittingConfig
+) -> pd.DataFrame:
     """Give every training image a fold, balanced over the classes.
 
-    Images of one group, and copies of one image, share a fold. The result depends on the images and the seed alone:
-    not on the order of files, nor on the machine.
+    Images of one group, and copies of one image, share a fold, also where it is a test image that both are copies of.
+    The result depends on the images and the seed alone: not on the order of files, nor on the machine.
 
     Args:
-        images: image_id, subset, label, group_id, sha256, width_px, height_px, perceptual_hash; one row an image.
+        images: image_id, subset, label, group_id; one row an image.
         classes: label and class_name, for messages.
-        splitting: Number of folds, seed, and what counts as a copy.
+        copies: image_id and copy_set, see :func:`podium.copies.sets.collect_copies`.
+        splitting: Number of folds and seed.
 
     Returns:
         image_id (str) and fold (int64, 0 to n_folds - 1) of every training image, sorted by image_id;
         ``attrs["split_digest"]`` names this split.
 
     Raises:
-        InputError: There are fewer groups than folds, or no class has an image a fold.
+        InputError: There are fewer groups than folds, no class has an image a fold, or nobody has looked for copies.
     """
-    from podium.duplicates import join_groups
+    from podium.copies.sets import join_groups
 
     train = images[images["subset"] == "train"].sort_values("image_id").reset_index(drop=True)
-    groups = join_groups(train, splitting.near_duplicate_max_bits)
+    groups = join_groups(train, copies)
     _report_joined(train, groups)
     _require_groups(groups, splitting.n_folds)
     labels = train["label"].to_numpy(np.int64)

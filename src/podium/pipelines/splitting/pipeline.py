@@ -6,9 +6,9 @@ from podium.pipelines.splitting.nodes import assign_folds
 
 
 def create_pipeline() -> Pipeline:
-    """Images → folds."""
+    """Images, copies → folds."""
     return Pipeline(
-        [Node(assign_folds, ["images", "classes", "params:splitting"], "folds", name="assign_folds")],
+        [Node(assign_folds, ["images", "classes", "copies", "params:splitting"], "folds", name="assign_folds")],
         namespace="splitting",
         prefix_datasets_with_namespace=False,
     )

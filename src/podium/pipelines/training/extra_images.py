@@ -15,7 +15,12 @@ logger = logging.getLogger(__name__)
 
 
 def choose_extra_images(
-    recipe: Recipe, pseudo_labels: pd.DataFrame, images: pd.DataFrame, folds: pd.DataFrame, splitting: SplittingConfig
+    recipe: Recipe,
+    pseudo_labels: pd.DataFrame,
+    images: pd.DataFrame,
+    folds: pd.DataFrame,
+    copies: pd.DataFrame,
+    splitting: SplittingConfig,
 ) -> pd.DataFrame:
     """Take the pseudo labels, once they are known to fit the present images and split and to leak nothing.
 
@@ -23,9 +28,10 @@ def choose_extra_images(
         recipe: Says whether it takes them.
         pseudo_labels: image_id, fold, label, with the digests of split and images in its attributes; without columns
             where there never was such a table.
-        images: image_id, subset, group_id, sha256, width_px, height_px, perceptual_hash.
+        images: image_id, subset, label, group_id, sha256.
         folds: The present split.
-        splitting: What counts as a near copy, and which folds are held out.
+        copies: image_id and copy_set.
+        splitting: Which folds are held out.
 
     Returns:
         image_id, fold and label (int64), sorted by fold and image_id; the model of a fold is trained on its own rows
@@ -51,7 +57,7 @@ def choose_extra_images(
             if pseudo_labels.attrs.get(key) != value
         ],
     )
-    raise_if_any("The pseudo labels are wrong:", _list_faults(pseudo_labels, images, folds, splitting))
+    raise_if_any("The pseudo labels are wrong:", _list_faults(pseudo_labels, images, folds, copies))
     for fold in sorted(set(splitting.held_out_folds) - set(pseudo_labels["fold"])):
         logger.warning("fold %d is trained without pseudo labels: none was kept for it", fold)
     n_folds = pseudo_labels["fold"].nunique()
@@ -60,7 +66,7 @@ def choose_extra_images(
 
 
 def _list_faults(
-    pseudo_labels: pd.DataFrame, images: pd.DataFrame, folds: pd.DataFrame, splitting: SplittingConfig
+    pseudo_labels: pd.DataFrame, images: pd.DataFrame, folds: pd.DataFrame, copies: pd.DataFrame
 ) -> list[str]:
     """List rows that no run of the pseudo_label pipeline would have written."""
     known = images.loc[images["subset"] == "test", "image_id"]
@@ -72,7 +78,7 @@ def _list_faults(
         cases.append(f"{row.image_id}: stands twice in fold {row.fold}")
     for row in pseudo_labels[~pseudo_labels["label"].between(0, n_classes - 1)].itertuples():
         cases.append(f"{row.image_id}: label {row.label} is no class, 0 to {n_classes - 1}")
-    copied = find_copied_folds(images, folds, splitting.near_duplicate_max_bits)
+    copied = find_copied_folds(images, folds, copies)
     for row in pseudo_labels.merge(copied, on=["image_id", "fold"]).itertuples():
         cases.append(f"{row.image_id}: shows the same as an image of fold {row.fold}, whose model must not see it")
     return cases

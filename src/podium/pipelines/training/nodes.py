@@ -10,7 +10,8 @@ import pandas as pd
 
 from podium.datasets.finished_folds import FinishedFold
 from podium.digests import digest_table
-from podium.leaks import require_no_leak
+from podium.pipelines.leaks.config import LeaksConfig
+from podium.pipelines.leaks.nodes import digest_proven
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.config import TrainingConfig
 from podium.pipelines.training.member import identify_member as identify
@@ -35,18 +36,22 @@ def identify_member(
     starting_weights: dict[str, Any],
     sources: list[str],
     extra_images: pd.DataFrame,
+    leak_proof: dict[str, Any],
+    leaks: LeaksConfig,
     splitting: SplittingConfig,
 ) -> dict[str, Any]:
-    """Name the member that this run trains, once the split is known to keep copies on one side.
+    """Name the member that this run trains, once the split is proven to keep copies on one side.
 
     Returns:
         name, recipe, recipe_digest, attribute, sources, split_digest, content_digest and folds (those to train); see
         :func:`podium.pipelines.training.member.identify_member`.
 
     Raises:
-        InputError: A group, or copies of an image, stand in several folds; all are listed.
+        InputError: There is no proof that the present split does not leak, or it found leaks; all are listed.
     """
-    require_no_leak(images, folds, splitting.near_duplicate_max_bits)
+    from podium.copies.proof import require_proof
+
+    require_proof(leak_proof, digest_proven(images, folds, leaks))
     made_of: dict[str, Any] = {
         "starting_weights": starting_weights["sha256"],
         "sources": sources,

@@ -21,13 +21,21 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 choose_extra_images,
-                ["recipe", "pseudo_labels", "images", "folds", "params:splitting"],
+                ["recipe", "pseudo_labels", "images", "folds", "copies", "params:splitting"],
                 "extra_images",
                 name="choose_extra_images",
             ),
             Node(
                 identify_member,
-                [*identity, "starting_weights", "sources", "extra_images", "params:splitting"],
+                [
+                    *identity,
+                    "starting_weights",
+                    "sources",
+                    "extra_images",
+                    "leak_proof",
+                    "params:leaks",
+                    "params:splitting",
+                ],
                 "member",
                 name="identify_member",
             ),

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from podium import near_hashes
-from podium.near_hashes import Plan, choose_plan, join_near
+from podium.copies import near_hashes
+from podium.copies.near_hashes import Plan, choose_plan, join_near
 
 Bits = np.ndarray
 N_BITS = 256

@@ -1,0 +1,1 @@
+"""Pictures that show the same, and the proof that no split tears them apart."""

@@ -1,0 +1,132 @@
+"""Which images the page shows, and how large."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from podium.ensembling.criteria import log_losses
+from podium.pipelines.report.members import Reported
+
+SURVEYED_PX = 224
+SIZES_PX = ((5_000, 224), (10_000, 128), (40_000, 96))
+"""Up to so many images, thumbnails of this long side: about 40 MB, 60 MB and 100 MB of page at the upper ends."""
+SMALLEST_PX = 64
+JPEG_QUALITY = 80
+
+Probabilities = npt.NDArray[np.float32]
+
+
+def list_images(images: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
+    """List all images of the competition: image_id (sorted), subset, label, fold, group_id, path, sha256.
+
+    Args:
+        images: As ingestion wrote it.
+        folds: image_id and fold of the training images; others have none.
+    """
+    columns = ["image_id", "subset", "label", "group_id", "path", "sha256"]
+    table = images[columns].merge(folds[["image_id", "fold"]], on="image_id", how="left")
+    return table.astype({"fold": "Int64"}).sort_values("image_id", ignore_index=True)
+
+
+def spread_over_images(reported: Reported, name: str, image_ids: pd.Series) -> Probabilities:
+    """Lay what a speaker says over images, float32 (n_images, n_classes); NaN where it says nothing of an image."""
+    said = np.concatenate([reported.get_oof(name), reported.get_test(name)])
+    ids = pd.Index([*reported.members.images["image_id"], *reported.members.test_ids])
+    rows = ids.get_indexer(pd.Index(image_ids))
+    spread = np.full((len(image_ids), said.shape[1]), np.nan, np.float32)
+    spread[rows >= 0] = said[rows[rows >= 0]]
+    return spread
+
+
+def choose_images(table: pd.DataFrame, said: Probabilities, suspects: set[str], max_images: int) -> pd.Series:
+    """Choose the images that are worth a place on the page.
+
+    First come the training images that are taken for another class or whose label is suspected, the largest loss first.
+    What place is left is shared by the other training images and the test images in proportion to their numbers, the
+    ones with the smallest lead of the most probable class first; images of which nothing is said come last.
+
+    Args:
+        table: image_id, subset and label; see :func:`list_images`.
+        said: Of the main speaker, (n_images, n_classes); NaN where it says nothing.
+        suspects: image_id of those whose label is suspected.
+        max_images: How many.
+
+    Returns:
+        bool (n_images,): which are shown.
+    """
+    if len(table) <= max_images:
+        return pd.Series(True, index=table.index)
+    is_known = ~np.isnan(said[:, 0])
+    labels = table["label"].fillna(-1).to_numpy(np.int64)
+    is_judged = is_known & (labels >= 0)
+    losses, leads = np.zeros(len(table)), np.full(len(table), np.inf)
+    losses[is_judged] = log_losses(said[is_judged], labels[is_judged])
+    top = np.partition(said[is_known], -2, axis=1)
+    leads[is_known] = top[:, -1] - top[:, -2]
+    is_wrong = is_judged & (np.nan_to_num(said).argmax(axis=1) != labels)
+    is_other = ~(is_wrong | table["image_id"].isin(suspects).to_numpy(bool))
+    order = table[["image_id", "subset"]].assign(is_other=is_other, rank=np.where(is_other, leads, -losses))
+    order = order.sort_values(["is_other", "rank", "image_id"])
+    # How far down its own subset an image stands, as a share: going by that, both subsets fill up evenly.
+    subsets = order.groupby(["is_other", "subset"])["image_id"]
+    order["turn"] = np.where(order["is_other"], (subsets.cumcount() + 1) / subsets.transform("size"), 0.0)
+    chosen = order.sort_values(["is_other", "turn", "rank", "image_id"]).index[:max_images]
+    return pd.Series(table.index.isin(chosen), index=table.index)
+
+
+def choose_size(n_images: int, thumbnail_px: int | None) -> int:
+    """Return the long side of thumbnails in pixels: as asked for, or what keeps a page of so many images small."""
+    if thumbnail_px is not None:
+        return thumbnail_px
+    return next((side for most, side in SIZES_PX if n_images <= most), SMALLEST_PX)
+
+
+def shrink_thumbnails(thumbnails: Sequence[bytes], side_px: int) -> list[bytes]:
+    """Make JPEG thumbnails smaller, keeping their aspect ratio; those that are small enough stay byte for byte.
+
+    Args:
+        thumbnails: JPEG files, at most 224 px a side.
+        side_px: Longest side afterwards.
+    """
+    if side_px >= SURVEYED_PX:
+        return list(thumbnails)
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # OpenCV lets go of the interpreter
+        return list(pool.map(lambda thumbnail: _shrink(thumbnail, side_px), thumbnails))
+
+
+def find_original(page_dir: Path | None, root: Path, path: str) -> str:
+    """Return the way from the page to the organisers' file, with forward slashes; ``''`` where there is none.
+
+    From one drive of Windows to another there is none.
+
+    Args:
+        page_dir: The folder of the page; None where it is not known.
+        root: The competition's folder.
+        path: Of the file, below the root.
+    """
+    if page_dir is None:
+        return ""
+    try:
+        return Path(os.path.relpath(root / path, page_dir)).as_posix()
+    except ValueError:
+        return ""
+
+
+def _shrink(thumbnail: bytes, side_px: int) -> bytes:
+    import cv2
+
+    image = cv2.imdecode(np.frombuffer(thumbnail, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError("a thumbnail of the survey is no JPEG file")
+    height, width = image.shape[:2]
+    scale = side_px / max(height, width)
+    if scale >= 1:
+        return thumbnail
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1])
