@@ -11,7 +11,8 @@ CATALOG = Path(__file__).parents[1] / "conf" / "base" / "catalog"
 SOURCE = Path(__file__).parents[1] / "src" / "podium"
 PIPELINES = register_pipelines()
 STAGES = [
-    "ingestion", "survey", "copies", "splitting", "leaks", "labels", "augmentation", "training", "evaluation", "submission",
+    "ingestion", "survey", "copies", "splitting", "leaks", "labels", "augmentation", "training", "evaluation",
+    "submission",
 ]  # fmt: skip
 COMPARE = {
     "check_answers",
