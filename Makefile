@@ -21,8 +21,8 @@ setup: ## make .venv ready (about 3 minutes and 7 GB the first time; quick when 
 		{ echo "Podium needs Python 3.11 or newer, which $(PYTHON) is not: make setup PYTHON=python3.11" >&2; exit 1; }
 	@$(PYTHON) scripts/setup.py --constraints "$(CONSTRAINTS)"
 
-demo: setup ## run the whole chain on the competition that Podium draws itself
-	@$(BIN)/python -m kedro run --env base $(ARGS)
+demo: setup ## run the whole chain, to a submission and a report, on the competition that Podium draws itself
+	@$(BIN)/python -m kedro run --env base --pipelines __default__,report $(ARGS)
 
 test: setup ## run all tests, two at a time
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
