@@ -1,6 +1,7 @@
 from collections import defaultdict
 from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 import yaml
@@ -85,6 +86,12 @@ def test_nodes_are_named_after_their_pipeline_and_their_function() -> None:
     for node in (node for pipeline in PIPELINES.values() for node in pipeline.nodes):
         folder = node.func.__module__.split(".")[2]
         assert node.name == f"{folder}.{node.func.__name__}"
+
+
+def test_type_hints_of_every_node_can_be_read_else_kedro_warns_at_each_run() -> None:
+    for pipeline in PIPELINES.values():
+        for node in pipeline.nodes:
+            assert get_type_hints(node.func)
 
 
 def test_every_node_is_in_a_namespace_that_kedro_viz_collapses_and_datasets_are_not() -> None:

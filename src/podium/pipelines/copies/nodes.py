@@ -5,16 +5,13 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from podium.digests import digest_table, digest_values
 from podium.errors import raise_if_any
 from podium.pipelines.leaks.config import SEARCH_VERSION, LeaksConfig
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +115,7 @@ def list_conflicts(copies: pd.DataFrame, images: pd.DataFrame, classes: pd.DataF
     return conflicts
 
 
-def show_copies(copies: pd.DataFrame, images: pd.DataFrame, survey: dict[str, Any]) -> "Figure":
+def show_copies(copies: pd.DataFrame, images: pd.DataFrame, survey: dict[str, Any]) -> Any:
     """Draw pairs of copies side by side, the most doubtful first.
 
     Args:
