@@ -22,7 +22,8 @@ setup: ## make .venv ready (about 3 minutes and 7 GB the first time; quick when 
 	@$(PYTHON) scripts/setup.py --constraints "$(CONSTRAINTS)"
 
 demo: setup ## run the whole chain, to a submission and a report, on the competition that Podium draws itself
-	@$(BIN)/python -m kedro run --env base --pipelines __default__,report $(ARGS)
+	@$(BIN)/python -m kedro run --env base $(ARGS)
+	@$(BIN)/python -m kedro run --env base --pipelines report $(ARGS)
 
 test: setup ## run all tests, two at a time
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)

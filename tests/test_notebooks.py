@@ -91,7 +91,7 @@ def test_the_notebook_draws_korean_classes_without_attributes(
         folder.mkdir(parents=True)
         for i in range(4):  # fewer than the columns of the grid
             Image.fromarray(rng.integers(0, 256, (40, 30, 3), dtype=np.uint8)).save(folder / f"사진 {i}.png")
-    project.run("--pipelines", "ingestion,splitting")
+    project.run("--pipelines", "ingestion,survey,copies,splitting")
     notebook = execute(project, kernel)
     assert "여권" in "\n".join(list_outputs(notebook, "text/html"))
     assert "classes without attributes" in "\n".join(list_outputs(notebook, "text/plain"))

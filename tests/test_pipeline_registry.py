@@ -1,7 +1,7 @@
 from collections import defaultdict
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 import yaml
@@ -57,9 +57,10 @@ SHIFT = {"compare_subsets", "validate_adversarially", "draw_test_like"}
 TUNING = {"gather_trial", "trace_lr", "try_batch_sizes", "suggest_settings"}
 
 
-def list_catalog() -> set[str]:
+def list_entries() -> dict[str, dict[str, Any]]:
+    """Return all datasets of the catalog as they are written there, by name."""
     entries = [yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in CATALOG.glob("*.yml")]
-    return {name for part in entries for name in part if not name.startswith("_")}
+    return {name: entry for part in entries for name, entry in part.items() if not name.startswith("_")}
 
 
 def name_functions(pipeline: str) -> list[str]:
@@ -124,7 +125,7 @@ def test_train_submits_nothing() -> None:
 
 def test_every_dataset_between_nodes_stands_in_the_catalog_and_no_other() -> None:
     used = {part for pipeline in PIPELINES.values() for part in pipeline.datasets() if not part.startswith("params:")}
-    assert used == list_catalog()
+    assert used == set(list_entries())
 
 
 def test_members_are_read_only_after_this_runs_own_is_trained() -> None:
@@ -138,15 +139,21 @@ def test_members_are_read_only_after_this_runs_own_is_trained() -> None:
     )
 
 
+def test_nothing_is_written_before_all_images_were_read() -> None:
+    for name in ("train", "__default__", "tuning", "explore"):
+        order = name_functions(name)
+        before = PIPELINES[name].nodes[: order.index("ingest_images")]
+        kept = {name for name, entry in list_entries().items() if entry["type"] != "MemoryDataset"}
+        assert not {written for node in before for written in node.outputs} & kept, name
+
+
 def test_tuning_trains_no_member() -> None:
     assert not set(name_functions("tuning")) & {"identify_member", "train_folds"}
 
 
 def find_layers() -> dict[str, str]:
     """Name the layer of each dataset, in which Kedro-Viz draws it."""
-    entries = [yaml.safe_load(file.read_text(encoding="utf-8")) or {} for file in CATALOG.glob("*.yml")]
-    named = {name: entry for part in entries for name, entry in part.items() if not name.startswith("_")}
-    return {name: entry.get("metadata", {}).get("kedro-viz", {}).get("layer") for name, entry in named.items()}
+    return {name: entry.get("metadata", {}).get("kedro-viz", {}).get("layer") for name, entry in list_entries().items()}
 
 
 @pytest.mark.parametrize("name", sorted(PIPELINES))

@@ -51,14 +51,13 @@ def store(tmp_path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def test_policy_of_the_recipe_is_written_out() -> None:
-    assert resolve_policy(make_recipe(), POLICIES, SPEC) == [{"HorizontalFlip": {"p": 1.0}}]
+    assert resolve_policy(make_recipe(), POLICIES, SPEC, {}) == [{"HorizontalFlip": {"p": 1.0}}]
 
 
 def test_policy_has_to_keep_the_size_of_the_input() -> None:
     with pytest.raises(InputError, match="crop") as error:
-        resolve_policy(
-            make_recipe(policy="crop"), {"crop": [{"RandomCrop": {"height": 8, "width": 8, "p": 1.0}}]}, SPEC
-        )
+        steps = [{"RandomCrop": {"height": 8, "width": 8, "p": 1.0}}]
+        resolve_policy(make_recipe(policy="crop"), {"crop": steps}, SPEC, {})
     assert "turns (16, 12, 3) uint8 into (8, 8, 3) uint8" in error.value.cases[0]
 
 

@@ -19,9 +19,18 @@ N_SHEET_VARIANTS = 6
 
 
 def resolve_policy(
-    recipe: Recipe, policies: dict[str, list[dict[str, Any]]], input_spec: dict[str, Any]
+    recipe: Recipe,
+    policies: dict[str, list[dict[str, Any]]],
+    input_spec: dict[str, Any],
+    image_store: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """Write out the recipe's policy with every argument, so that a library's changed default cannot hide.
+
+    Args:
+        recipe: Names the policy.
+        policies: Steps by name.
+        input_spec: height_px and width_px, at which the policy is tried.
+        image_store: Only waited for: a run that is refused for its images leaves the policy of the last one as it is.
 
     Raises:
         InputError: A transform or argument is unknown or refused; every case is listed.

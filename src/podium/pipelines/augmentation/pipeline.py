@@ -9,7 +9,12 @@ def create_pipeline() -> Pipeline:
     """Targets, recipe → policy, variants, contact sheet."""
     return Pipeline(
         [
-            Node(resolve_policy, ["recipe", "params:policies", "input_spec"], "policy", name="resolve_policy"),
+            Node(
+                resolve_policy,
+                ["recipe", "params:policies", "input_spec", "image_store"],
+                "policy",
+                name="resolve_policy",
+            ),
             Node(plan_variants, ["targets", "recipe"], "variants", name="plan_variants"),
             Node(
                 draw_contact_sheet,
