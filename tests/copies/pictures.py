@@ -86,7 +86,7 @@ class Contents:
     """Pictures as the search reads them.
 
     Attributes:
-        table: sha256, width_px, height_px, perceptual_hash; the n-th picture is called f"{n:03d}".
+        table: sha256, width_px, height_px, perceptual_hash, is_new; the n-th picture is called f"{n:03d}".
     """
 
     def __init__(self, pictures: Sequence[Picture]):
@@ -96,6 +96,7 @@ class Contents:
                 "width_px": [picture.shape[1] for picture in pictures],
                 "height_px": [picture.shape[0] for picture in pictures],
                 "perceptual_hash": [hash_perceptually(np.ascontiguousarray(picture)) for picture in pictures],
+                "is_new": True,
             }
         )
         self._keypoints = {f"{n:03d}": describe_keypoints(picture) for n, picture in enumerate(pictures)}

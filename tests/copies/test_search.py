@@ -14,12 +14,14 @@ from conftest import ROOT
 from copies.pictures import EDITS, Contents, Picture, draw_form, draw_picture, save_again
 from podium.copies.search import COLUMNS, Limits, find_near_hashes, search_pairs
 
-LIMITS = Limits(max_bits=18, min_similarity=0.7, min_share=0.4, min_side_px=24, min_page_similarity=0.9)
+LIMITS = Limits(
+    max_bits=18, min_similarity=0.8, min_share=0.4, min_side_px=24, min_page_similarity=0.9, min_small_similarity=0.95
+)
 
 
-def search(pictures: list[Picture], limits: Limits = LIMITS) -> pd.DataFrame:
+def search(pictures: list[Picture], limits: Limits = LIMITS, n_jobs: int = 2) -> pd.DataFrame:
     contents = Contents(pictures)
-    return search_pairs(contents.table, contents.read_keypoints, limits)
+    return search_pairs(contents.table, contents.read_keypoints, limits, n_jobs=n_jobs)
 
 
 def list_pairs(found: pd.DataFrame) -> list[tuple[int, int]]:
@@ -68,16 +70,35 @@ def test_pages_of_one_form_are_no_copies_and_a_page_saved_anew_is_one() -> None:
 
 
 def test_parameters_say_what_counts(originals: list[Picture]) -> None:
-    pair = [originals[0], EDITS["spoilt"](originals[0])]
-    strict: dict[str, Any] = {**LIMITS.__dict__}
-    assert len(search(pair)) == 1
-    assert search(pair, Limits(**{**strict, "min_similarity": 1.0, "min_page_similarity": 1.0})).empty
+    other = originals[0].copy()
+    other[60:130, 80:180] = other[60:130, 80:180] // 2 + originals[1][60:130, 80:180] // 2
+    pair = [originals[0], other]
+    strict: dict[str, Any] = {**LIMITS.__dict__, "max_bits": 0, "min_similarity": 0.3}
+    (similarity,) = search(pair, Limits(**strict))["similarity"]
+    assert 0.3 < similarity < 0.99
+    assert len(search(pair, Limits(**{**strict, "min_similarity": similarity - 0.001}))) == 1
+    assert search(pair, Limits(**{**strict, "min_similarity": similarity + 0.001})).empty
     assert search(pair, Limits(**{**strict, "min_side_px": 1000, "max_bits": 0})).empty
     half = [originals[0], originals[0][:, :100]]
     assert len(search(half)) == 1
     wide = [originals[0][:, :140], originals[0][:, 100:]]  # 40 of 140 columns are the same
     assert search(wide).empty
     assert len(search(wide, Limits(**{**strict, "min_share": 0.2}))) == 1
+
+
+def test_number_of_threads_changes_nothing(originals: list[Picture]) -> None:
+    pictures = [*originals, *(edit(originals[n % 6]) for n, edit in enumerate(EDITS.values()))]
+    one, three = (search(pictures, n_jobs=n_jobs) for n_jobs in (1, 3))
+    pd.testing.assert_frame_equal(one, three, check_exact=True)
+    assert len(one) >= len(EDITS)
+
+
+def test_only_pairs_with_a_new_content_are_searched(originals: list[Picture]) -> None:
+    contents = Contents([*originals, *(EDITS["cut"](picture) for picture in originals)])
+    table = contents.table.assign(is_new=[False] * 10 + [True] * 2)
+    found = search_pairs(table, contents.read_keypoints, LIMITS)
+    assert list_pairs(found) == [(4, 10), (5, 11)]
+    assert search_pairs(table.assign(is_new=False), lambda _: pytest.fail("nothing is to be read"), LIMITS).empty
 
 
 @pytest.mark.parametrize("n", [0, 1, 2])

@@ -1,5 +1,7 @@
 """Each content is looked at once; nothing that was finished is lost, and nothing wrong is kept."""
 
+import errno
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -66,7 +68,7 @@ def test_kill_in_the_middle_loses_no_finished_part(
         once.setattr(filler, "_look_at", stop_at(8, filler._look_at))
         with pytest.raises(KeyboardInterrupt):
             pictures.fill(ten, n_jobs=1)
-    (pictures.folder / shelf._DRAFT_NAME).write_bytes(b"half a part")
+    (pictures.folder / "draft.0123.new").write_bytes(b"half a part")
     kept = len(list(pictures.folder.glob("*.parquet"))) * 3
     assert kept >= 3
     filled = pictures.fill(ten)
@@ -75,6 +77,48 @@ def test_kill_in_the_middle_loses_no_finished_part(
     whole = Pictures(pictures.root, pictures.folder.with_name("한번에"))
     whole.fill(ten)
     pd.testing.assert_frame_equal(pictures.open().read_properties(list(ten)), whole.open().read_properties(list(ten)))
+
+
+def test_draft_of_a_killed_run_goes_after_an_hour_and_that_of_a_running_one_stays(
+    pictures: Pictures, ten: dict[str, str]
+) -> None:
+    pictures.folder.mkdir()
+    dead, alive = pictures.folder / "draft.dead.new", pictures.folder / "draft.alive.new"
+    for draft in (dead, alive):
+        draft.write_bytes(b"half a part")
+    os.utime(dead, (alive.stat().st_mtime - 4000,) * 2)
+    pictures.fill(ten)
+    assert [draft.name for draft in pictures.folder.glob("draft*")] == [alive.name]
+
+
+def test_two_runs_that_write_at_the_same_time_leave_whole_parts(
+    pictures: Pictures, ten: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents, fsync = list(ten), os.fsync
+
+    def let_the_other_write(handle: int) -> None:
+        """Let the second run write a whole part while the first one's draft is open."""
+        monkeypatch.setattr(os, "fsync", fsync)
+        pictures.fill({key: ten[key] for key in contents[5:]})
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", let_the_other_write)
+    pictures.fill({key: ten[key] for key in contents[:5]})
+    assert [part.suffix for part in pictures.parts] == [".parquet"] * 2
+    assert all(shelf.check_part(part) for part in pictures.parts)
+    assert len(pictures.open().read_properties(contents)) == 10
+
+
+def test_part_that_cannot_be_written_leaves_no_draft(
+    pictures: Pictures, ten: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(InputError, match="survey cannot be written"):
+        pictures.fill(ten)
+    assert pictures.parts == []
 
 
 def test_part_is_written_when_it_is_old_though_not_full(
@@ -153,6 +197,29 @@ def test_many_small_parts_become_few(pictures: Pictures, monkeypatch: pytest.Mon
     whole = Pictures(pictures.root, pictures.folder.with_name("한번에"))
     whole.fill(paths)
     assert pictures.open().read_thumbnails(list(paths)) == whole.open().read_thumbnails(list(paths))
+
+
+def test_contents_that_are_not_asked_for_survive_when_small_parts_are_joined(
+    pictures: Pictures, ten: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = list(ten)
+    for number in range(10):
+        pictures.fill({contents[number]: ten[contents[number]]} | dict(list(ten.items())[:number]))
+    monkeypatch.setattr(filler, "_SPARE_PARTS", 2)
+    pictures.fill({key: ten[key] for key in contents[:6]})
+    assert len(pictures.parts) == 1
+    assert len(pictures.open().read_properties(contents)) == 10
+
+
+def test_part_that_another_run_adds_meanwhile_is_not_tidied_away(pictures: Pictures, ten: dict[str, str]) -> None:
+    contents = list(ten)
+    pictures.fill({key: ten[key] for key in contents[:9]})
+    places = filler._check_parts(pictures.folder)
+    pictures.fill(ten)
+    filler._tidy(pictures.folder, places, set(contents[:2]))
+    assert len(pictures.open().read_properties([*contents[:2], contents[9]])) == 3
+    with pytest.raises(InputError):
+        pictures.open().read_properties(contents[2:3])
 
 
 def test_full_disk_while_tidying_up_loses_nothing(

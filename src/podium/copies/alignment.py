@@ -4,6 +4,7 @@ Each pair of keypoints that look alike tells where, how large and how turned the
 section 7); the mapping that most other pairs agree with is fitted to them. There is no chance in it.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ _N_FITS = 3
 _ROUGH, _FINE = 0.04, 0.015  # shares of the first picture's long side
 _MOST_SCALE, _MOST_TURN_DEGREES = 1.6, 25.0
 _LEAST_SIDE, _MOST_SIDE, _MOST_SQUEEZE = 0.2, 5.0, 1.8
+_LEAST_SPREAD = 1e-6
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def align(first: Keypoints, second: Keypoints) -> Alignment | None:
         matrix = _fit_affine(start[agrees], to[agrees]) if agrees.sum() >= LEAST_AGREEING else None
         if matrix is None:
             return None
-        agrees = np.linalg.norm(start @ matrix[:, :2].T + matrix[:, 2] - to, axis=1) <= _FINE
+        agrees = np.hypot(*(start @ matrix[:, :2].T + matrix[:, 2] - to).T) <= _FINE
     n_agreeing = int(agrees.sum())
     return Alignment(matrix, n_agreeing) if matrix is not None and n_agreeing >= LEAST_AGREEING else None
 
@@ -84,9 +86,21 @@ def _vote(to: Floats, start: Floats, scales: Floats, turns: Floats) -> Flags:
 
 def _fit_affine(start: Floats, to: Floats) -> Floats | None:
     """Fit an affine mapping by least squares; None where it squeezes, enlarges or mirrors as no copy does."""
-    columns = np.column_stack([start, np.ones(len(start))])
-    solution, _, rank, _ = np.linalg.lstsq(columns, to, rcond=1e-6)
-    matrix = np.asarray(solution.T, dtype=np.float64)
-    large, small = np.linalg.svd(matrix[:, :2], compute_uv=False)
-    is_copy_like = small >= _LEAST_SIDE and large <= min(_MOST_SIDE, _MOST_SQUEEZE * small)
-    return matrix if rank == columns.shape[1] and np.linalg.det(matrix[:, :2]) > 0 and is_copy_like else None
+    middle, target = start.mean(axis=0), to.mean(axis=0)
+    start, to = start - middle, to - target
+    squares = start.T @ start
+    (xx, xy), (_, yy) = squares.tolist()
+    spread = xx * yy - xy * xy
+    if spread <= _LEAST_SPREAD * (xx + yy) ** 2:  # all on one line
+        return None
+    linear = (to.T @ start) @ np.array([[yy, -xy], [-xy, xx]]) / spread
+    (a, b), (c, d) = linear.tolist()
+    area, total = a * d - b * c, a * a + b * b + c * c + d * d
+    if area <= 0:
+        return None
+    # Both singular values, from their product and the sum of their squares.
+    wide, narrow = math.sqrt(total + 2 * area), math.sqrt(max(total - 2 * area, 0.0))
+    large, small = (wide + narrow) / 2, (wide - narrow) / 2
+    if small < _LEAST_SIDE or large > min(_MOST_SIDE, _MOST_SQUEEZE * small):
+        return None
+    return np.column_stack([linear, target - linear @ middle])

@@ -7,20 +7,27 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Gray = npt.NDArray[np.uint8]
 Pixels = npt.NDArray[np.float32]
-Flags = npt.NDArray[np.bool_]
 
 MOSTLY_DRAWN = 0.5
 """Of the area of a picture that is no page: so much of it is more than plain."""
 
-_BLUR_PX = 1.5
+GLANCE_PX = 64
+"""Long side at which two pictures are compared first."""
+
+_REFINED_PX = 224
+_LEAST_DOUBTFUL, _LEAST_CERTAIN = 0.5, 0.95
 _LEAST_HALF_PX = 96
-_NOISE_LEVELS = 5.0
+_NEARLY = 0.75  # a picture that is no more than so much larger is not shrunk first
+_BLUR_PX = 1.5
 _LEAST_AREA = 1e-3
-_ALL_INSIDE, _SHARP_PX = 0.99, 0.3
+_ALL_INSIDE = 0.99
 _LEAST_VARIANCE = 9.0  # of gray levels; less is noise of saving
-_NOISE_VARIANCE = 2.0
-_SHARE_THAT_MAY_DIFFER = 0.05
+_LITTLE_VARIANCE = 2.0
+_PLAINEST_SHARE, _MOST_NOISE_VARIANCE = 0.1, 60.0  # blurred, that is what noise of 40 levels leaves
+_NOISE_LEFT = 0.25
+_SHARE_THAT_MAY_DIFFER, _SHARE_AT_A_GLANCE = 0.05, 0.25
 _STEP_PX = 2
 _ECC_ROUNDS, _ECC_GAIN, _ECC_BLUR_PX = 20, 1e-4, 5
 
@@ -31,7 +38,7 @@ class Comparison:
 
     Attributes:
         similarity: 0 to 1; 95 % of what is drawn on the shared area correlates at least so much, window by window. It
-            does not change with brightness or contrast, nor, much, with blur and noise.
+            does not change with brightness or contrast nor, much, with blur and noise.
         share: Of the smaller picture that lies upon the larger one, 0 to 1.
         share_of_larger: Of the larger one that is covered, 0 to 1.
         drawn: How much of the shared area is more than plain in both, 0 to 1: nearly all of a photo, little of a page.
@@ -45,7 +52,22 @@ class Comparison:
     side_px: int
 
 
-def compare(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], matrix: Floats) -> Comparison:
+def glance(first: Gray, second: Gray, matrix: Floats) -> float:
+    """Compare two small pictures, as they are laid upon each other, to tell whether it is worth while to look closer.
+
+    Args:
+        first, second: uint8, (height, width), at most :data:`GLANCE_PX` a side.
+        matrix: See :func:`compare`.
+
+    Returns:
+        0 to 1: three quarters of what is drawn on the shared area correlate at least so much; 1 where nothing that is
+        drawn can be seen in this size.
+    """
+    found = _measure(*_bring(*_order(first, second, matrix), GLANCE_PX), _SHARE_AT_A_GLANCE)
+    return found.similarity if found.drawn > 0 else 1.0
+
+
+def compare(first: Gray, second: Gray, matrix: Floats) -> Comparison:
     """Compare two gray pictures by pixels, the finer one scaled to the coarser.
 
     Args:
@@ -53,42 +75,65 @@ def compare(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], matrix:
         matrix: float64 (2, 3), from places on the second to places on the first, in shares of their long sides; it is
             improved first, as far as the pixels say so.
 
-    Noisy photos are compared at half their size, too, where noise weighs less. Others are not, nor are pages: what
-    tells two of one form apart is small.
+    Photos are compared at half their size, too, where noise and blur weigh less. Pages are not: what tells two of one
+    form apart is small.
     """
-    to_px = matrix * (max(first.shape) / max(second.shape))
-    to_px[:, 2] = matrix[:, 2] * max(first.shape)
-    if np.linalg.det(to_px[:, :2]) > 1:  # the second would be enlarged
-        first, second, to_px = second, first, np.asarray(cv2.invertAffineTransform(to_px))
-    still, moving = first.astype(np.float32), _blur_for(second.astype(np.float32), to_px)
-    mappings = [one for one in (to_px, _refine(still, moving, to_px)) if one is not None]
-    found = [_measure(still, moving, one) for one in mappings]
-    best = max(found, key=lambda comparison: comparison.similarity)
-    is_noisy = max(_measure_noise(first), _measure_noise(second)) > _NOISE_LEVELS
-    if not is_noisy or best.drawn <= MOSTLY_DRAWN or max(still.shape) < 2 * _LEAST_HALF_PX:
+    first, second, to_px = _order(first, second, matrix)
+    side_px = max(first.shape)
+    mappings = [to_px, *_refine_at(first, second, to_px, min(_REFINED_PX, side_px))]
+    best = _compare_at(first, second, mappings, side_px)
+    if side_px > _REFINED_PX and _LEAST_DOUBTFUL <= best.similarity < _LEAST_CERTAIN:
+        mappings += _refine_at(first, second, mappings[-1], side_px)
+        best = _compare_at(first, second, mappings, side_px)
+    if best.drawn <= MOSTLY_DRAWN or side_px < 2 * _LEAST_HALF_PX:
         return best
-    found += [_measure(_halve(still), _halve(moving), one * [1, 1, 0.5]) for one in mappings]
-    return replace(max(found, key=lambda comparison: comparison.similarity), side_px=best.side_px)
+    half = _compare_at(first, second, mappings, side_px // 2)
+    return best if best.similarity >= half.similarity else replace(half, side_px=best.side_px)
 
 
-def _halve(picture: Pixels) -> Pixels:
-    return np.asarray(cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), dtype=np.float32)
+def shrink(picture: Gray, side_px: float) -> Gray:
+    """Bring a picture to a long side; one that is hardly larger, or smaller, stays as it is."""
+    scale = side_px / max(picture.shape)
+    if scale > _NEARLY:
+        return picture
+    size = (max(round(picture.shape[1] * scale), 1), max(round(picture.shape[0] * scale), 1))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _measure_noise(picture: npt.NDArray[np.uint8]) -> float:
-    """Estimate the standard deviation of noise, gray levels; text and edges count little, as the median is taken.
-
-    By Immerkær's mask (1996, "Fast Noise Variance Estimation").
-    """
-    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
-    return float(np.median(np.abs(cv2.filter2D(picture.astype(np.float32), -1, mask))) / (6 * 0.6745))
+def _compare_at(first: Gray, second: Gray, mappings: list[Floats], side_px: int) -> Comparison:
+    found = [_measure(*_bring(first, second, one, side_px), _SHARE_THAT_MAY_DIFFER) for one in mappings]
+    return max(found, key=lambda comparison: comparison.similarity)
 
 
-def _blur_for(picture: Pixels, to_px: Floats) -> Pixels:
-    """Blur what is to be shrunk, so that it keeps no detail that the smaller picture cannot hold."""
-    shrunk = 1 / np.sqrt(abs(np.linalg.det(to_px[:, :2])))
-    sigma = 0.5 * np.sqrt(max(shrunk**2 - 1, 0.0))
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), dtype=np.float32) if sigma > _SHARP_PX else picture
+def _refine_at(first: Gray, second: Gray, to_px: Floats, side_px: int) -> list[Floats]:
+    """Return a better mapping, found at a long side; none where that leads nowhere."""
+    still, moving, start = _bring(first, second, to_px, side_px)
+    refined = _refine(still, moving, start)
+    return [] if refined is None else [_between(still, first) @ refined @ _between(second, moving)]
+
+
+def _order(first: Gray, second: Gray, matrix: Floats) -> tuple[Gray, Gray, Floats]:
+    """Put the coarser picture first, and return the mapping to its pixels, float64 (3, 3)."""
+    on_first = max(first.shape) * matrix
+    to_px = np.vstack([on_first, [0, 0, 1]]) @ np.diag([1 / max(second.shape), 1 / max(second.shape), 1])
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # from the middle of pixels to their corners
+    to_px = np.linalg.inv(half) @ to_px @ half
+    return (second, first, np.linalg.inv(to_px)) if np.linalg.det(to_px) > 1 else (first, second, to_px)
+
+
+def _bring(first: Gray, second: Gray, to_px: Floats, side_px: int) -> tuple[Pixels, Pixels, Floats]:
+    """Shrink the first picture to a long side, and the second to the same scale; with the mapping between the two."""
+    still = shrink(first, side_px)
+    scale = max(still.shape) / max(first.shape) * float(np.sqrt(abs(np.linalg.det(to_px))))
+    moving = shrink(second, scale * max(second.shape))
+    mapping = _between(first, still) @ to_px @ _between(moving, second)
+    return still.astype(np.float32), moving.astype(np.float32), mapping
+
+
+def _between(picture: Gray | Pixels, resized: Gray | Pixels) -> Floats:
+    """Return the mapping from the pixels of a picture to those of the same in another size, float64 (3, 3)."""
+    y, x = resized.shape[0] / picture.shape[0], resized.shape[1] / picture.shape[1]
+    return np.array([[x, 0, 0.5 * x - 0.5], [0, y, 0.5 * y - 0.5], [0, 0, 1]])
 
 
 def _refine(still: Pixels, moving: Pixels, to_px: Floats) -> Floats | None:
@@ -97,66 +142,72 @@ def _refine(still: Pixels, moving: Pixels, to_px: Floats) -> Floats | None:
     The enhanced correlation coefficient (Evangelidis and Psarakis, 2008, "Parametric Image Alignment Using Enhanced
     Correlation Coefficient Maximization").
     """
-    back = np.asarray(cv2.invertAffineTransform(to_px), dtype=np.float32)
+    back = np.linalg.inv(to_px)[:2].astype(np.float32)
     end = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ECC_ROUNDS, _ECC_GAIN)
     inside = np.full(moving.shape, 255, np.uint8)
     try:
         _, found = cv2.findTransformECC(still, moving, back, cv2.MOTION_AFFINE, end, inside, _ECC_BLUR_PX)
     except cv2.error:  # no overlap, or nothing to follow
         return None
-    refined = np.asarray(found, dtype=np.float64)
-    is_sound = bool(np.isfinite(refined).all()) and abs(np.linalg.det(refined[:, :2])) > _LEAST_AREA
-    return np.asarray(cv2.invertAffineTransform(refined)) if is_sound else None
+    refined = np.vstack([np.asarray(found, dtype=np.float64), [0, 0, 1]])
+    is_sound = bool(np.isfinite(refined).all()) and abs(np.linalg.det(refined)) > _LEAST_AREA
+    return np.linalg.inv(refined) if is_sound else None
 
 
-def _measure(still: Pixels, moving: Pixels, to_px: Floats) -> Comparison:
+def _measure(still: Pixels, moving: Pixels, to_px: Floats, may_differ: float) -> Comparison:
     size = still.shape[::-1]
-    moved = np.asarray(cv2.warpAffine(moving, to_px, size), dtype=np.float32)
-    inside = np.asarray(cv2.warpAffine(np.ones_like(moving), to_px, size)) > _ALL_INSIDE
-    areas = sorted([still.size, moving.size * abs(np.linalg.det(to_px[:, :2]))])
-    share, share_of_larger = (min(float(inside.sum() / max(area, 1.0)), 1.0) for area in areas)
+    moved = np.asarray(cv2.warpAffine(moving, to_px[:2], size), dtype=np.float32)
+    inside = np.asarray(cv2.warpAffine(np.ones_like(moving), to_px[:2], size) > _ALL_INSIDE, dtype=np.float32)
+    areas = sorted([still.size, moving.size * abs(float(np.linalg.det(to_px)))])
+    share, share_of_larger = (min(float(inside.sum()) / max(area, 1.0), 1.0) for area in areas)
     correlations, weights, drawn = _correlate(still, moved, inside)
     if weights.sum() <= 0:
         return Comparison(0.0, share, share_of_larger, 0.0, max(size))
     order = np.argsort(correlations, kind="stable")
-    reached = np.cumsum(weights[order]) / weights.sum()
-    similarity = correlations[order][int(np.searchsorted(reached, _SHARE_THAT_MAY_DIFFER))]
+    reached = np.cumsum(weights[order], dtype=np.float64) / weights.sum(dtype=np.float64)
+    similarity = correlations[order][min(int(np.searchsorted(reached, may_differ)), len(order) - 1)]
     return Comparison(float(np.clip(similarity, 0.0, 1.0)), share, share_of_larger, drawn, max(size))
 
 
-def _correlate(first: Pixels, second: Pixels, inside: Flags) -> tuple[Floats, Floats, float]:
-    """Correlate two pictures in a window around every other pixel that lies inside both.
+def _correlate(first: Pixels, second: Pixels, inside: Pixels) -> tuple[Pixels, Pixels, float]:
+    """Correlate two pictures in a window around every other pixel that lies inside both, noise taken off.
+
+    Noise attenuates a correlation, as it adds to both variances and not to what the two have in common (Spearman, 1904,
+    "The Proof and Measurement of Association between Two Things"). Of each picture as much variance counts as noise as
+    its plainest windows have.
+
+    Args:
+        first, second: float32 (height, width), gray levels.
+        inside: float32 (height, width), 1 where both are known, else 0.
 
     Returns:
-        Correlations, float64 (n,); how much is drawn there, 0 where it is no more than noise, float64 (n,); and the
+        Correlations, float32 (n,); how much is drawn there, 0 where it is no more than noise, float32 (n,); and the
         share of windows in which both have something drawn.
     """
-    mask = inside.astype(np.float32)
     side = max(9, round(0.05 * max(first.shape))) | 1
-    n = np.maximum(_sum(mask, side), 1e-3)
-    a, b = _blur(first, mask), _blur(second, mask)
-    mean_a, mean_b = _sum(a * mask, side) / n, _sum(b * mask, side) / n
-    var_a = np.maximum(_sum(a * a * mask, side) / n - mean_a**2, 0)
-    var_b = np.maximum(_sum(b * b * mask, side) / n - mean_b**2, 0)
-    both = _sum(a * b * mask, side) / n - mean_a * mean_b
-    # One may have been saved with less contrast: both are brought to the mean of the first.
-    gain = np.sqrt((var_a[inside].mean() + 1) / (var_b[inside].mean() + 1)) if inside.any() else 1.0
-    var_b, both = var_b * gain**2, both * gain
-    correlations = both / np.sqrt((var_a + _NOISE_VARIANCE) * (var_b + _NOISE_VARIANCE))
-    weights = np.sqrt(np.maximum(np.maximum(var_a, var_b) - _LEAST_VARIANCE, 0)) * mask
     every = np.s_[::_STEP_PX, ::_STEP_PX]
-    drawn = np.minimum(var_a, var_b)[every][inside[every]] > _LEAST_VARIANCE
-    share = float(drawn.mean()) if drawn.size else 0.0
-    return correlations[every].ravel().astype(np.float64), weights[every].ravel().astype(np.float64), share
+    kept = inside[every] > 0
+    if not kept.any():
+        return np.zeros(0, np.float32), np.zeros(0, np.float32), 0.0
+    known = np.maximum(cv2.GaussianBlur(inside, (0, 0), _BLUR_PX), 1e-3)
+    a, b = (cv2.GaussianBlur(one * inside, (0, 0), _BLUR_PX) / known * inside for one in (first, second))
+    sums = [cv2.boxFilter(one, -1, (side, side), borderType=cv2.BORDER_CONSTANT)[every][kept]
+            for one in (inside, a, b, a * a, b * b, a * b)]  # fmt: skip
+    means = [np.asarray(one / sums[0], dtype=np.float32) for one in sums[1:]]
+    mean_a, mean_b, var_a, var_b, both = means
+    var_a, noise_a = _take_off_noise(var_a - mean_a * mean_a)
+    var_b, noise_b = _take_off_noise(var_b - mean_b * mean_b)
+    # One may have been saved with less contrast: both are brought to the mean of the first.
+    gain = np.sqrt((var_a.mean() + 1) / (var_b.mean() + 1))
+    var_b, noise_b, both = var_b * gain**2, noise_b * gain**2, (both - mean_a * mean_b) * gain
+    least_a, least_b = (_LITTLE_VARIANCE + _NOISE_LEFT * noise for noise in (noise_a, noise_b))
+    correlations = both / np.sqrt((var_a + least_a) * (var_b + least_b))
+    weights = np.sqrt(np.maximum(np.maximum(var_a, var_b) - _LEAST_VARIANCE - noise_a - noise_b, 0))
+    return correlations, weights, float((np.minimum(var_a, var_b) > _LEAST_VARIANCE).mean())
 
 
-def _sum(picture: Pixels, side: int) -> Pixels:
-    window = (side, side)
-    return np.asarray(cv2.boxFilter(picture, -1, window, borderType=cv2.BORDER_CONSTANT), dtype=np.float32)
-
-
-def _blur(picture: Pixels, mask: Pixels) -> Pixels:
-    """Blur without what lies outside of the mask."""
-    known = np.asarray(cv2.GaussianBlur(mask, (0, 0), _BLUR_PX))
-    blurred = np.asarray(cv2.GaussianBlur(picture * mask, (0, 0), _BLUR_PX))
-    return np.asarray(blurred / np.maximum(known, 1e-3), dtype=np.float32)
+def _take_off_noise(variances: Pixels) -> tuple[Pixels, float]:
+    """Return what is left of each window's variance, and how much of it is noise."""
+    plainest = np.partition(variances, int(_PLAINEST_SHARE * (len(variances) - 1)))
+    noise = float(np.clip(plainest[int(_PLAINEST_SHARE * (len(variances) - 1))], 0, _MOST_NOISE_VARIANCE))
+    return np.maximum(variances - noise, 0), noise

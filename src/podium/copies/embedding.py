@@ -6,7 +6,8 @@ brought to length 1 (Arandjelović and Zisserman, 2013, "All about VLAD"), and a
 directions. What is typical is learned from the set itself, with a seed, so nothing has to be fetched.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 
 import numpy as np
 import numpy.typing as npt
@@ -15,43 +16,41 @@ from podium.survey.keypoints import N_BINS, Keypoints
 
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
-Load = Callable[[Sequence[int]], list[Keypoints]]
-
 N_EXACT = 30_000
 """Pictures of which each is compared with every other; among more, with those of the nearest cells alone."""
 
 _N_WORDS = 64
 _N_DIRECTIONS = 256
-_N_LEARNED_FROM = 1_500
+_N_LEARNED_FROM = 1_000
+_N_ROUNDS = 15
 _DESCRIPTORS_OF_EACH = 16
-_AT_ONCE = 512
+_AT_ONCE, _EMBEDDED_AT_ONCE = 512, 64
 _CELL = 2_000
 _N_CELLS_SEARCHED = 8
 
 
-def embed(load: Load, n: int) -> tuple[Vectors, Vectors]:
+def embed(pictures: Sequence[Keypoints], pool: Executor) -> tuple[Vectors, Vectors]:
     """Turn the keypoints of each picture into a vector, and those of its mirror image.
-
-    Args:
-        load: Reads the keypoints of the pictures with the given numbers.
-        n: Of pictures.
 
     Returns:
         Two of float32 (n, at most 256), with rows of length 1, or 0 for a picture without keypoints.
     """
-    sample = np.sort(np.random.default_rng(0).choice(n, min(n, _N_LEARNED_FROM), replace=False))
-    learned_from = [keypoints.descriptors for keypoints in load(sample.tolist())]
+    n = len(pictures)
+    sample = np.sort(np.random.default_rng(0).choice(n, min(n, _N_LEARNED_FROM), replace=False)).tolist()
+    learned_from = [pictures[number].descriptors for number in sample]
     words = _learn_words(np.concatenate([descriptors[:_DESCRIPTORS_OF_EACH] for descriptors in learned_from]))
     if not len(words):
         return np.zeros((n, 1), np.float32), np.zeros((n, 1), np.float32)
     directions = _find_directions(np.stack([_aggregate(descriptors, words) for descriptors in learned_from]))
-    plain, mirrored = np.zeros((2, n, directions.shape[1]), np.float32)
-    for start in range(0, n, _AT_ONCE):
-        numbers = list(range(start, min(start + _AT_ONCE, n)))
-        found = load(numbers)
-        plain[numbers] = _aggregate_all([one.descriptors for one in found], words, directions)
-        mirrored[numbers] = _aggregate_all([one.mirror().descriptors for one in found], words, directions)
-    return plain, mirrored
+
+    def embed_part(start: int) -> tuple[Vectors, Vectors]:
+        part = pictures[start : start + _EMBEDDED_AT_ONCE]
+        plain = [_aggregate(picture.descriptors, words) for picture in part]
+        mirrored = [_aggregate(picture.mirror().descriptors, words) for picture in part]
+        return _normalise(np.stack(plain) @ directions), _normalise(np.stack(mirrored) @ directions)
+
+    plain, mirrored = zip(*pool.map(embed_part, range(0, n, _EMBEDDED_AT_ONCE)), strict=True)
+    return np.concatenate(plain), np.concatenate(mirrored)
 
 
 def find_neighbours(queries: Vectors, vectors: Vectors, n_nearest: int) -> Iterator[tuple[Rows, Rows]]:
@@ -99,23 +98,26 @@ def _cut(table: Vectors) -> Iterator[Vectors]:
 
 
 def _learn_words(descriptors: Vectors) -> Vectors:
-    """Find typical descriptors by k-means, float32 (n_words, 128); all of them where there are few."""
+    """Find typical descriptors by k-means (Lloyd, 1982), float32 (n_words, 128); all of them where there are few."""
     if len(descriptors) <= _N_WORDS:
         return descriptors
-    from sklearn.cluster import KMeans
+    words = descriptors[np.sort(np.random.default_rng(0).choice(len(descriptors), _N_WORDS, replace=False))]
+    for _ in range(_N_ROUNDS):
+        chosen = _choose_words(descriptors, words)
+        counts = chosen.sum(axis=0)[:, None]
+        words = np.where(counts > 0, chosen.T @ descriptors / np.maximum(counts, 1), words)
+    return np.asarray(words, dtype=np.float32)
 
-    found = KMeans(_N_WORDS, n_init=1, max_iter=15, random_state=0).fit(descriptors)
-    return np.asarray(found.cluster_centers_, dtype=np.float32)
 
-
-def _aggregate_all(tables: Sequence[Vectors], words: Vectors, directions: Vectors) -> Vectors:
-    return _normalise(np.stack([_aggregate(descriptors, words) for descriptors in tables]) @ directions)
+def _choose_words(descriptors: Vectors, words: Vectors) -> Vectors:
+    """Tell which word is the nearest of each descriptor, float32 (n, n_words): 1 there, else 0."""
+    nearest = (descriptors @ words.T - 0.5 * (words * words).sum(axis=1)).argmax(axis=1)
+    return np.asarray(nearest[:, None] == np.arange(len(words)), dtype=np.float32)
 
 
 def _aggregate(descriptors: Vectors, words: Vectors) -> Vectors:
     """Sum up what descriptors differ in from the nearest word, float32 (n_words * 128,)."""
-    nearest = (descriptors @ words.T - 0.5 * (words * words).sum(axis=1)).argmax(axis=1)
-    chosen = (nearest[:, None] == np.arange(len(words))).astype(np.float32)
+    chosen = _choose_words(descriptors, words)
     sums = chosen.T @ descriptors - chosen.sum(axis=0)[:, None] * words
     return _normalise(np.asarray(sums, dtype=np.float32).reshape(len(words), N_BINS)).ravel()
 

@@ -1,27 +1,34 @@
 """Pairs of contents that show the same picture: near hashes, and what keypoints say, both proven by pixels."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from podium.copies.alignment import align
-from podium.copies.comparison import MOSTLY_DRAWN, Comparison, compare
+from podium.copies.comparison import GLANCE_PX, MOSTLY_DRAWN, Comparison, compare, glance, shrink
 from podium.copies.embedding import embed, find_neighbours
 from podium.copies.near_hashes import join_near
 from podium.survey.keypoints import Keypoints, unpack_keypoints
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Gray = npt.NDArray[np.uint8]
+ReadKeypoints = Callable[[Sequence[str]], list[bytes]]
 
 MIN_HASH_SIDE_PX = 64
 """Smaller pictures hold too little for hashes to tell copies from look-alikes."""
 
 _N_NEAREST = 10
 _MOST_NEAR_HASHES = 20
-_ROWS_AT_ONCE = 128
+_READ_AT_ONCE, _PAIRS_AT_ONCE = 64, 256
+_LEAST_AT_A_GLANCE = 0.8
 _CUT_BELOW = 0.85
 _LARGE_PX = 128
 _LEAST_TURN_DEGREES = 4.0
@@ -39,8 +46,9 @@ class Limits:
     Attributes:
         max_bits: Largest distance of perceptual hashes at which two pictures are compared as they are.
         min_similarity: See :class:`podium.copies.comparison.Comparison`.
-        min_page_similarity: The same of pictures that hold little: those that are more than half empty, such as pages,
-            as two of one form share most of what is on them, and those of less than 128 px.
+        min_page_similarity: The same of pictures that are more than half empty, such as pages, as two of one form share
+            most of what is on them.
+        min_small_similarity: The same of pictures of less than 128 px, which hold little.
         min_share: Of the smaller picture that the two have to share.
         min_side_px: Pictures with a shorter side are compared by bytes alone.
     """
@@ -49,39 +57,81 @@ class Limits:
     min_similarity: float
     min_share: float
     min_side_px: int
-    min_page_similarity: float = 0.9
+    min_page_similarity: float
+    min_small_similarity: float
 
     def hold(self, found: Comparison) -> bool:
         """Tell whether two pictures are alike enough to be copies."""
-        holds_much = found.drawn > MOSTLY_DRAWN and found.side_px >= _LARGE_PX
-        least = self.min_similarity if holds_much else self.min_page_similarity
+        if found.side_px < _LARGE_PX:
+            least = self.min_small_similarity
+        else:
+            least = self.min_similarity if found.drawn > MOSTLY_DRAWN else self.min_page_similarity
         return found.similarity >= least and found.share >= self.min_share
 
 
+class Pair(NamedTuple):
+    """Two contents that may be copies.
+
+    Attributes:
+        left, right: Rows of the table of contents, the lesser first.
+        n_bits: In which their perceptual hashes differ, where that is why they are looked at; such are compared as they
+            are.
+        is_mirrored: The second is to be mirrored.
+    """
+
+    left: int
+    right: int
+    n_bits: int | None = None
+    is_mirrored: bool = False
+
+
+class Picture(NamedTuple):
+    """What is held of each picture during a search, about 30 KB.
+
+    Attributes:
+        keypoints: Without the gray picture.
+        small: The gray picture for a glance.
+    """
+
+    keypoints: Keypoints
+    small: Gray
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Picture":
+        """Read what :func:`podium.survey.keypoints.describe_keypoints` wrote."""
+        keypoints = unpack_keypoints(data)
+        return cls(replace(keypoints, jpeg=b""), shrink(keypoints.read_gray(), GLANCE_PX))
+
+
 def search_pairs(
-    contents: pd.DataFrame, read_keypoints: Callable[[Sequence[str]], list[bytes]], limits: Limits
+    contents: pd.DataFrame, read_keypoints: ReadKeypoints, limits: Limits, *, n_jobs: int = 1
 ) -> pd.DataFrame:
     """Find all pairs of contents that show the same picture.
 
     Args:
-        contents: sha256 (each once, sorted), width_px, height_px, perceptual_hash.
-        read_keypoints: Of contents by sha256; see :func:`podium.survey.keypoints.describe_keypoints`.
+        contents: sha256 (each once, sorted), width_px, height_px, perceptual_hash, and is_new (bool): pairs of two that
+            are not new are not looked at.
+        read_keypoints: Of contents by sha256; see :func:`podium.survey.keypoints.describe_keypoints`. Asked from
+            several threads.
         limits: What counts as a copy.
+        n_jobs: Threads; their number changes nothing else.
 
     Returns:
         first and second (sha256, the lesser first), kind ("look_alike" where hashes are near, else "edited"), n_bits
         (Int64, of look-alikes), similarity (float64), change (what was done to one of them); sorted.
     """
-
-    def load(numbers: Sequence[int]) -> list[Keypoints]:
-        return [unpack_keypoints(data) for data in read_keypoints([names[number] for number in numbers])]
-
+    if not contents["is_new"].any():
+        return NO_PAIRS.copy()
     names = contents["sha256"].tolist()
-    detailed = np.flatnonzero(contents[["width_px", "height_px"]].min(axis=1) >= limits.min_side_px)
-    near = find_near_hashes(contents, limits.max_bits)
-    rows = [_describe_look_alike(*pair, limits) for pair in _load_pairs(near, load)]
-    rows += [_describe_edited(*pair, limits) for pair in _list_candidates(detailed, load)]
-    found = pd.DataFrame([row for row in rows if row is not None], columns=["left", "right", *list(COLUMNS)[2:]])
+    with _single_threaded_opencv(), ThreadPoolExecutor(n_jobs) as pool:
+        pairs, pictures = _list_candidates(contents, read_keypoints, limits, pool)
+
+        def prove(block: list[Pair]) -> list[tuple[object, ...]]:
+            return _prove(block, pictures, lambda numbers: read_keypoints([names[i] for i in numbers]), limits)
+
+        blocks = [pairs[start : start + _PAIRS_AT_ONCE] for start in range(0, len(pairs), _PAIRS_AT_ONCE)]
+        rows = [row for proven in pool.map(prove, blocks) for row in proven]
+    found = pd.DataFrame(rows, columns=["left", "right", *list(COLUMNS)[2:]])
     ends = np.sort(found[["left", "right"]].to_numpy(np.int64), axis=1)
     table = found.assign(first=[names[i] for i in ends[:, 0]], second=[names[i] for i in ends[:, 1]])
     table = table.sort_values(["first", "second", "kind", "similarity"], ascending=[True, True, False, False])
@@ -128,63 +178,84 @@ def _pair_set(rows: Rows, words: npt.NDArray[np.uint64], max_bits: int) -> npt.N
     return np.concatenate(pairs, axis=1)
 
 
-def _load_pairs(
-    near: pd.DataFrame, load: Callable[[Sequence[int]], list[Keypoints]]
-) -> Iterator[tuple[int, int, int, Keypoints, Keypoints]]:
-    for start in range(0, len(near), _ROWS_AT_ONCE):
-        part = near.iloc[start : start + _ROWS_AT_ONCE]
-        known = _load_once(part[["left", "right"]].to_numpy().ravel(), load)
-        for left, right, n_bits in part[["left", "right", "n_bits"]].to_numpy().tolist():
-            yield left, right, n_bits, known[left], known[right]
-
-
 def _list_candidates(
-    detailed: Rows, load: Callable[[Sequence[int]], list[Keypoints]]
-) -> Iterator[tuple[int, int, bool, Keypoints, Keypoints]]:
-    """Yield the pairs that are near by their vectors: two contents, and whether the second is mirrored."""
-    if len(detailed) < 2:
-        return
-    plain, mirrored = embed(lambda numbers: load(detailed[list(numbers)].tolist()), len(detailed))
-    for is_mirrored, queries in ((False, plain), (True, mirrored)):
-        seen: set[tuple[int, int]] = set()
-        for rows, others in find_neighbours(queries, plain, _N_NEAREST):
-            pairs = {(min(pair), max(pair)) for pair in zip(rows.tolist(), others.tolist(), strict=True)} - seen
-            seen |= pairs
-            ordered = np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
-            for start in range(0, len(ordered), 8 * _ROWS_AT_ONCE):
-                part = detailed[ordered[start : start + 8 * _ROWS_AT_ONCE]]
-                known = _load_once(part.ravel(), load)
-                for left, right in part.tolist():
-                    yield left, right, is_mirrored, known[left], known[right]
+    contents: pd.DataFrame, read_keypoints: ReadKeypoints, limits: Limits, pool: Executor
+) -> tuple[list[Pair], dict[int, Picture]]:
+    """List the pairs to look at, those of near hashes first, and the pictures of which they are."""
+    is_new = contents["is_new"].to_numpy(bool)
+    sides = contents[["width_px", "height_px"]].min(axis=1).to_numpy()
+    near = find_near_hashes(contents, limits.max_bits)
+    near = near[is_new[near["left"]] | is_new[near["right"]]]
+    detailed = np.flatnonzero(sides >= limits.min_side_px)
+    held = np.union1d(detailed, near[["left", "right"]].to_numpy().ravel()).tolist()
+    names = contents["sha256"].tolist()
+
+    def hold(start: int) -> list[Picture]:
+        return [
+            Picture.unpack(data) for data in read_keypoints([names[i] for i in held[start : start + _READ_AT_ONCE]])
+        ]
+
+    parts = pool.map(hold, range(0, len(held), _READ_AT_ONCE))
+    pictures = dict(zip(held, (picture for part in parts for picture in part), strict=True))
+    pairs = [Pair(*row) for row in near[["left", "right", "n_bits"]].to_numpy().tolist()]
+    if len(detailed) > 1:
+        plain, mirrored = embed([pictures[i].keypoints for i in detailed.tolist()], pool)
+        for is_mirrored, queries in ((False, plain), (True, mirrored)):
+            blocks = [detailed[np.stack(block)] for block in find_neighbours(queries, plain, _N_NEAREST)]
+            ends = np.sort(np.concatenate([np.empty((2, 0), np.int64), *blocks], axis=1), axis=0)
+            ends = np.unique(ends[:, is_new[ends].any(axis=0)], axis=1)
+            pairs += [Pair(left, right, None, is_mirrored) for left, right in ends.T.tolist()]
+    return pairs, pictures
 
 
-def _load_once(rows: Rows, load: Callable[[Sequence[int]], list[Keypoints]]) -> dict[int, Keypoints]:
-    needed = np.unique(rows).tolist()
-    return dict(zip(needed, load(needed), strict=True))
+def _prove(
+    pairs: Sequence[Pair], pictures: Mapping[int, Picture], read: Callable[[Sequence[int]], list[bytes]], limits: Limits
+) -> list[tuple[object, ...]]:
+    """Lay the pictures of each pair upon each other, and compare closely those that look the same at a glance."""
+    laid = [(pair, matrix) for pair in pairs if (matrix := _lay(pair, pictures)) is not None]
+    needed = sorted({end for pair, _ in laid for end in (pair.left, pair.right)})
+    grays = {end: unpack_keypoints(data).read_gray() for end, data in zip(needed, read(needed), strict=True)}
+    proven: list[tuple[object, ...]] = []
+    for pair, matrix in laid:
+        found = compare(grays[pair.left], _turn_over(grays[pair.right], pair), matrix)
+        if limits.hold(found):
+            kind = "edited" if pair.n_bits is None else "look_alike"
+            change = _name_change(matrix, found, pair.is_mirrored) if pair.n_bits is None else "saved anew"
+            proven.append((pair.left, pair.right, kind, pair.n_bits, found.similarity, change))
+    return proven
 
 
-def _describe_look_alike(
-    left: int, right: int, n_bits: int, first: Keypoints, second: Keypoints, limits: Limits
-) -> tuple[object, ...] | None:
-    """Compare two pictures of near hashes as they are, one stretched to the other's shape."""
-    matrix = np.array([[first.width / second.width, 0, 0], [0, first.height / second.height, 0]])
-    found = compare(first.read_gray(), second.read_gray(), matrix)
-    return (left, right, "look_alike", n_bits, found.similarity, "saved anew") if limits.hold(found) else None
+def _lay(pair: Pair, pictures: Mapping[int, Picture]) -> Floats | None:
+    """Say how the second picture of a pair is laid upon the first; None where they differ at a glance.
+
+    Those of near hashes are stretched to one shape, others aligned by their keypoints.
+    """
+    first, second = pictures[pair.left], pictures[pair.right]
+    if pair.n_bits is None:
+        turned = second.keypoints.mirror() if pair.is_mirrored else second.keypoints
+        alignment = align(first.keypoints, turned)
+        if alignment is None:
+            return None
+        matrix = alignment.matrix
+    else:
+        shares = [(one.keypoints.width, one.keypoints.height) for one in (first, second)]
+        matrix = np.array([[shares[0][0] / shares[1][0], 0, 0], [0, shares[0][1] / shares[1][1], 0]])
+    return matrix if glance(first.small, _turn_over(second.small, pair), matrix) >= _LEAST_AT_A_GLANCE else None
 
 
-def _describe_edited(
-    left: int, right: int, is_mirrored: bool, first: Keypoints, second: Keypoints, limits: Limits
-) -> tuple[object, ...] | None:
-    """Lay one picture upon the other by their keypoints, and compare them."""
-    alignment = align(first, second.mirror() if is_mirrored else second)
-    if alignment is None:
-        return None
-    gray = second.read_gray()
-    gray = np.ascontiguousarray(gray[:, ::-1]) if is_mirrored else gray
-    found = compare(first.read_gray(), gray, alignment.matrix)
-    if not limits.hold(found):
-        return None
-    return left, right, "edited", None, found.similarity, _name_change(alignment.matrix, found, is_mirrored)
+def _turn_over(gray: Gray, pair: Pair) -> Gray:
+    return np.ascontiguousarray(gray[:, ::-1]) if pair.is_mirrored else gray
+
+
+@contextmanager
+def _single_threaded_opencv() -> Iterator[None]:
+    """Stop OpenCV from starting threads of its own beside ours."""
+    n_threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(n_threads)
 
 
 def _name_change(matrix: Floats, found: Comparison, is_mirrored: bool) -> str:

@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from podium.survey.shelf import (
     check_part,
     list_parts,
     naming_folder,
+    read_contents,
     rewrite_parts,
     write_part,
 )
@@ -59,10 +60,11 @@ def fill_survey(
     What is kept of a picture follows from its bytes alone: neither ``n_jobs`` nor the order of files changes it. Each
     part is on the disk as soon as it is full or ten seconds old; a kill loses no more than that. A part that is
     damaged, or was made by other measures, is made anew. Contents that are not asked for stay, so that a competition
-    may change back; once they are more than half of a survey they are dropped.
+    may change back; once they are more than half of a survey they are dropped. Two processes that fill one folder at
+    the same time damage nothing; each may look at pictures that the other looks at too.
 
     Args:
-        folder: The survey's folder; made when missing. Filled by one process at a time.
+        folder: The survey's folder; made when missing. Each competition has its own.
         root: The competition's folder.
         paths: A file below ``root``, as spelt on the disk, for each SHA-256 of the files' bytes.
         max_pixels: Larger pictures are refused before they are decoded.
@@ -77,7 +79,7 @@ def fill_survey(
     todo = {sha256: path for sha256, path in sorted(paths.items()) if sha256 not in places}
     measured = _measure(folder, root, todo, max_pixels=max_pixels, n_jobs=n_jobs, progress=progress)
     places |= measured
-    _tidy(folder, {sha256: places[sha256] for sha256 in sorted(paths)}, len(places))
+    _tidy(folder, places, set(paths))
     _logger.info("surveyed %d images, %d were known", len(todo), len(paths) - len(todo))
     return Surveyed(len(todo), len(paths) - len(todo))
 
@@ -91,7 +93,7 @@ def _check_parts(folder: Path) -> dict[str, tuple[Path, int]]:
         except DamagedPartError as error:
             _logger.warning("survey %s: %s is made anew: %s", folder, part.name, error)
             with naming_folder(folder):
-                part.unlink()
+                part.unlink(missing_ok=True)
             continue
         places |= {sha256: (part, row) for row, sha256 in enumerate(contents)}
     return places
@@ -157,24 +159,32 @@ def _run_ahead(
         yield ahead.popleft().result()
 
 
-def _tidy(folder: Path, wanted: Mapping[str, tuple[Path, int]], n_known: int) -> None:
+def _tidy(folder: Path, places: Mapping[str, tuple[Path, int]], wanted: Set[str]) -> None:
     """Rewrite a survey that has too many small parts, or contents of which more than half are not wanted any more.
 
-    The new parts are written before the old ones go, so a kill in between leaves both, and nothing is lost.
+    Contents that are not wanted are dropped in the second case alone. The new parts are written before the old ones go,
+    so a kill in between leaves both, and nothing is lost.
+
+    Args:
+        folder: Of the survey.
+        places: The part and the row of every content that is known.
+        wanted: The contents that were asked for.
     """
     parts = list_parts(folder)
-    is_scattered = len(parts) > _SPARE_PARTS + 2 * -(-n_known // _PART_IMAGES)
-    is_stale = 2 * len(wanted) < n_known
+    is_scattered = len(parts) > _SPARE_PARTS + 2 * -(-len(places) // _PART_IMAGES)
+    is_stale = 2 * len(wanted) < len(places)
     if not (wanted and (is_scattered or is_stale)):
         return
+    kept = sorted(wanted if is_stale else places)
     try:
-        written = set(rewrite_parts(folder, list(wanted.values()), _PART_IMAGES))
-    except InputError as error:  # the survey is whole without it
-        _logger.warning("survey %s could not be tidied up: %s", folder, error.cases[0])
+        written = set(rewrite_parts(folder, [places[sha256] for sha256 in kept], _PART_IMAGES))
+    except (InputError, DamagedPartError) as error:  # the survey is whole without it
+        told = error.cases[0] if isinstance(error, InputError) else error
+        _logger.warning("survey %s could not be tidied up: %s", folder, told)
         return
     for part in parts:
-        if part not in written:
-            with suppress(OSError):  # on Windows still open in a reader: the next fill tries again
+        with suppress(OSError, DamagedPartError):  # on Windows still open in a reader: the next fill tries again
+            if part not in written and places.keys() >= set(read_contents(part)):  # else another process has added it
                 os.unlink(part)
     _logger.info("survey %s: %d parts became %d", folder, len(parts), len(written))
 

@@ -21,7 +21,7 @@ N_MOST = 160
 N_BINS = 128
 """Of a descriptor: 4 x 4 places by 8 directions."""
 
-GRAY_PX = 448
+GRAY_PX = 640
 """Long side of the gray picture; a smaller one stays as it is."""
 
 LEAST_SIDE_PX = 24
@@ -44,7 +44,7 @@ class Keypoints:
         places: float64 (n, 2): x and y, as shares of the picture's long side.
         sizes: float64 (n,): diameters, as shares of the long side.
         angles: float64 (n,): directions in degrees, clockwise from the right.
-        descriptors: float32 (n, 128), of length 1.
+        bins: uint8 (n, 128), of the descriptors.
         width, height: Of the picture, as shares of its long side.
         jpeg: The gray picture, at most :data:`GRAY_PX` a side, as a JPEG file.
     """
@@ -52,7 +52,7 @@ class Keypoints:
     places: npt.NDArray[np.float64]
     sizes: npt.NDArray[np.float64]
     angles: npt.NDArray[np.float64]
-    descriptors: npt.NDArray[np.float32]
+    bins: npt.NDArray[np.uint8]
     width: float
     height: float
     jpeg: bytes
@@ -60,6 +60,12 @@ class Keypoints:
     def __len__(self) -> int:
         """Count the keypoints."""
         return len(self.places)
+
+    @property
+    def descriptors(self) -> npt.NDArray[np.float32]:
+        """The descriptors, float32 (n, 128), of length 1."""
+        bins = self.bins.astype(np.float32)
+        return np.asarray(bins / np.sqrt(np.maximum((bins * bins).sum(axis=1, keepdims=True), 1e-6)), dtype=np.float32)
 
     def mirror(self) -> "Keypoints":
         """Return what the picture has when it is mirrored, left to right; ``jpeg`` stays as it is.
@@ -69,7 +75,7 @@ class Keypoints:
         """
         bins = np.arange(N_BINS).reshape(4, 4, 8)[::-1][:, :, -np.arange(8) % 8].ravel()
         places = np.stack([self.width - self.places[:, 0], self.places[:, 1]], axis=1)
-        return replace(self, places=places, angles=(180.0 - self.angles) % 360.0, descriptors=self.descriptors[:, bins])
+        return replace(self, places=places, angles=(180.0 - self.angles) % 360.0, bins=self.bins[:, bins])
 
     def read_gray(self) -> Gray:
         """Decode the gray picture, uint8 (height, width)."""
@@ -109,13 +115,12 @@ def unpack_keypoints(data: bytes) -> Keypoints:
     """Read what :func:`describe_keypoints` wrote."""
     n, width, height = _HEADER.unpack_from(data)
     records = np.frombuffer(data, _RECORD, n, _HEADER.size)
-    bins = records["bins"].astype(np.float32)
     long_side = max(width, height)
     return Keypoints(
         places=np.stack([records["x"], records["y"]], axis=1).astype(np.float64),
         sizes=records["size"].astype(np.float64),
         angles=records["angle"].astype(np.float64),
-        descriptors=bins / np.maximum(np.linalg.norm(bins, axis=1, keepdims=True), 1e-6),
+        bins=np.ascontiguousarray(records["bins"]),
         width=width / long_side,
         height=height / long_side,
         jpeg=data[_HEADER.size + records.nbytes :],

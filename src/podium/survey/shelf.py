@@ -1,14 +1,16 @@
 """The parts of a survey on the disk: written whole, named after their bytes, replaced and never changed.
 
-A part takes its name from the SHA-256 of its bytes, so damage shows when the two no longer agree, and parts that two
-runs write never get into each other's way. A kill leaves at most one draft, which the next writer writes over.
+A part takes its name from the SHA-256 of its bytes, so damage shows when the two no longer agree. Each writer drafts a
+part under a name that nobody else has, so two that fill one folder never write into each other's files. A kill leaves
+its draft, which goes with the first part that is written an hour later.
 """
 
 import errno
 import hashlib
 import os
+import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +20,7 @@ import pyarrow.parquet as pq
 from podium.errors import InputError
 from podium.survey.measures import PROPERTIES
 
-_VERSION = "1"  # raise it when properties, thumbnails or keypoints change: surveys are then made anew
+_VERSION = "2"  # raise it when properties, thumbnails or keypoints change: surveys are then made anew
 THUMBNAIL, KEYPOINTS = "thumbnail", "keypoints"
 _VERSION_KEY = b"podium_survey"
 _SCHEMA = pa.schema(
@@ -31,7 +33,7 @@ _SCHEMA = pa.schema(
 )
 _ROW_GROUP = 32  # pictures that are read together
 _DIGEST_DIGITS = 16
-_DRAFT_NAME = "draft.new"
+_DRAFTS, _DRAFT_S = "draft*.new", 3600.0  # a draft is written in a second or two; older ones are of writers that died
 
 
 class Record(NamedTuple):
@@ -58,7 +60,7 @@ def check_part(path: Path) -> list[str]:
     Raises:
         DamagedPartError: Its bytes are not those that were written, or it is of another version.
     """
-    with open(path, "rb") as file:
+    with _naming_damage(), open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if not digest.startswith(path.stem):
         raise DamagedPartError("its bytes are not those that were written")
@@ -117,12 +119,25 @@ def _write_table(folder: Path, table: pa.Table) -> Path:
     path = folder / f"{hashlib.sha256(data).hexdigest()[:_DIGEST_DIGITS]}.parquet"
     with naming_folder(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / _DRAFT_NAME, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(folder / _DRAFT_NAME, path)
+        draft = folder / f"draft.{uuid.uuid4().hex}.new"  # numbers of processes repeat on another machine's disk
+        try:
+            with open(draft, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            _remove_old_drafts(folder, draft.stat().st_mtime)
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
     return path
+
+
+def _remove_old_drafts(folder: Path, now: float) -> None:
+    """Remove what killed writers left; ``now`` is by the clock of the disk, which another machine may have set."""
+    for draft in folder.glob(_DRAFTS):
+        with suppress(OSError):  # another writer was faster
+            if now - draft.stat().st_mtime > _DRAFT_S:
+                draft.unlink()
 
 
 def rewrite_parts(folder: Path, wanted: Sequence[tuple[Path, int]], n_images: int) -> list[Path]:

@@ -17,8 +17,22 @@ def make_thumbnail(image: np.ndarray) -> bytes:
     Returns:
         A JPEG file of at most :data:`THUMBNAIL_PX` pixels a side.
     """
-    small = np.ascontiguousarray(shrink(image, THUMBNAIL_PX))
-    return simplejpeg.encode_jpeg(small, quality=_QUALITY, colorsubsampling="420")
+    return _encode(shrink(image, THUMBNAIL_PX))
+
+
+def shrink_thumbnail(thumbnail: bytes, long_side_px: int) -> bytes:
+    """Make a thumbnail smaller; one that is small enough stays byte for byte.
+
+    Args:
+        thumbnail: A JPEG file.
+        long_side_px: At least 1.
+
+    Raises:
+        ValueError: It is no JPEG file, or a damaged one.
+    """
+    image = simplejpeg.decode_jpeg(thumbnail)
+    small = shrink(image, long_side_px)
+    return thumbnail if small is image else _encode(small)
 
 
 def shrink(image: np.ndarray, long_side_px: int) -> np.ndarray:
@@ -37,3 +51,7 @@ def shrink(image: np.ndarray, long_side_px: int) -> np.ndarray:
     scale = long_side_px / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _encode(image: np.ndarray) -> bytes:
+    return simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality=_QUALITY, colorsubsampling="420")

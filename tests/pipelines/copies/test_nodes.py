@@ -11,11 +11,13 @@ import pytest
 from copies.pictures import EDITS, draw_picture
 from podium.errors import InputError
 from podium.pipelines.copies.nodes import find_copies, list_conflicts, search_pairs, show_copies
+from podium.pipelines.ingestion.config import IngestionConfig
 from podium.pipelines.leaks.config import LeaksConfig
 from podium.pipelines.leaks.nodes import prove_no_leak
 from podium.survey import fill_survey
 from podium.vision.decoding import hash_perceptually
 
+INGESTION = IngestionConfig(store_dir=Path("store"), n_jobs=2)
 CLASSES = pd.DataFrame({"label": [0, 1], "class_name": ["고양이", "개"]})
 PICTURES = {
     "가": draw_picture(0),
@@ -68,7 +70,7 @@ def images(survey: dict[str, Any]) -> pd.DataFrame:
 
 @pytest.fixture
 def pairs(images: pd.DataFrame, survey: dict[str, Any]) -> pd.DataFrame:
-    return search_pairs(images, survey, pd.DataFrame(), LeaksConfig())
+    return search_pairs(images, survey, pd.DataFrame(), LeaksConfig(), INGESTION)
 
 
 def find(images: pd.DataFrame, pairs: pd.DataFrame, *not_copies: tuple[str, ...], name: str = "새들") -> pd.DataFrame:
@@ -88,17 +90,40 @@ def test_search_is_repeated_only_for_other_files_or_settings(
     images: pd.DataFrame, pairs: pd.DataFrame, survey: dict[str, Any], tmp_path: Path
 ) -> None:
     nowhere = {"folder": (tmp_path / "nothing").as_posix()}
-    again = search_pairs(images.sample(frac=1, random_state=1), nowhere, pairs, LeaksConfig(not_copies={"새들": ()}))
+    config = LeaksConfig(not_copies={"새들": ()})
+    again = search_pairs(images.sample(frac=1, random_state=1), nowhere, pairs, config, INGESTION)
     pd.testing.assert_frame_equal(again, pairs)
-    for changed, config in ((images.iloc[1:], {}), (images, {"min_share": 0.5}), (images, {"min_similarity": 0.6})):
+    assert len(search_pairs(images.iloc[1:], nowhere, pairs, config, INGESTION)) == len(pairs) - 1, "a file was removed"
+    more = pd.concat([images, images.iloc[:1].assign(image_id="새로", sha256="0" * 64)])
+    for changed, settings in ((more, {}), (images, {"min_share": 0.5}), (images, {"min_similarity": 0.6})):
         with pytest.raises(InputError, match="survey"):
-            search_pairs(changed, nowhere, pairs, LeaksConfig(**config))
+            search_pairs(changed, nowhere, pairs, LeaksConfig(**settings), INGESTION)
+
+
+def test_new_files_are_searched_among_those_known_and_the_pairs_are_those_of_one_search(
+    images: pd.DataFrame, pairs: pd.DataFrame, survey: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from podium.copies import search
+
+    first = search_pairs(images.iloc[:4], survey, pd.DataFrame(), LeaksConfig(), INGESTION)
+    assert len(first) < len(pairs)
+    asked: list[search.Pair] = []
+    lay = search._lay
+
+    def watch(pair: search.Pair, pictures: dict[int, search.Picture]) -> Any:
+        asked.append(pair)
+        return lay(pair, pictures)
+
+    monkeypatch.setattr(search, "_lay", watch)
+    pd.testing.assert_frame_equal(search_pairs(images, survey, first, LeaksConfig(), INGESTION), pairs)
+    new = sorted(images["sha256"].unique()).index(images["sha256"].iloc[4])
+    assert asked and all(new in (pair.left, pair.right) for pair in asked)
 
 
 def test_parquet_file_keeps_what_was_searched(pairs: pd.DataFrame, tmp_path: Path) -> None:
     pairs.to_parquet(tmp_path / "짝.parquet")
     stored = pd.read_parquet(tmp_path / "짝.parquet")
-    assert stored.attrs["searched"] == pairs.attrs["searched"]
+    assert stored.attrs == pairs.attrs and len(pairs.attrs["contents"]) == 4
     pd.testing.assert_frame_equal(stored, pairs)
 
 

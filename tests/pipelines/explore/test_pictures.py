@@ -81,6 +81,13 @@ def test_bars_of_any_number_of_classes_fit_a_picture_and_do_not_overlap(n: int) 
     assert bool(letters) == (n < 500)
 
 
+@pytest.mark.parametrize(("groups_differ", "told"), [(True, "training images (◆ groups)"), (False, "training images")])
+def test_axis_of_counts_names_all_that_it_counts(groups_differ: bool, told: str) -> None:
+    counts = make_counts(3, groups_differ=groups_differ)
+    assert pictures.draw_class_counts(counts, "t").axes[0].get_xlabel() == told
+    assert pictures.plot_class_counts(counts, "t").layout.xaxis.title.text == told
+
+
 def test_groups_are_not_drawn_where_each_image_is_one() -> None:
     counts = make_counts(3, groups_differ=False)
     assert not pictures.draw_class_counts(counts, "t").axes[0].lines

@@ -50,6 +50,22 @@ def test_group_is_not_recognised_by_what_was_learned_of_it() -> None:
     assert measure_auc(split_by_image, is_test) > 0.95
 
 
+@pytest.mark.parametrize(("n_train", "n_test"), [(20, 10), (12, 12), (200, 6)])
+def test_few_images_that_differ_clearly_are_told_apart(n_train: int, n_test: int) -> None:
+    is_test = np.arange(n_train + n_test) >= n_train
+    values = np.random.default_rng(8).uniform(size=(len(is_test), 3)) + is_test[:, None] * [0, 2, 0]
+    p_test = tell_apart(values, is_test, np.arange(len(is_test)), 3, 1)
+    assert measure_auc(p_test, is_test) > 0.9
+
+
+def test_few_images_that_are_alike_are_seldom_told_apart() -> None:
+    rng, is_test, low = np.random.default_rng(9), np.arange(30) >= 20, []
+    for seed in range(20):
+        p_test = tell_apart(rng.normal(size=(30, 5)), is_test, np.arange(30), 5, seed)
+        low.append(draw_interval(p_test, is_test, np.arange(30), 200, 0.95, seed)[0])
+    assert np.mean(np.array(low) > 0.5) <= 0.15
+
+
 def test_few_test_images_do_not_make_test_improbable() -> None:
     values, is_test, _ = draw_sides(1500, 2.0)
     few = is_test & (np.arange(1500) % 6 == 0)

@@ -9,9 +9,9 @@ from podium.pipelines.shift.differences import (
     COLUMNS,
     adjust_holm,
     compare_properties,
+    draw_one_a_group,
     find_p_value,
     measure_effect,
-    take_one_a_group,
     word_effect,
 )
 
@@ -50,13 +50,38 @@ def test_holm_is_as_computed_by_hand() -> None:
     assert adjust_holm([]) == []
 
 
-def test_group_counts_once_with_its_median_on_each_side() -> None:
-    values = pd.DataFrame({"brightness": [1.0, 5.0, 3.0, 10.0, 20.0, np.nan], "noise": [1.0, 1.0, 1.0, 2.0, 2.0, 2.0]})
+def test_group_counts_once_on_each_side_with_one_of_its_images() -> None:
+    values = pd.DataFrame({"brightness": [1.0, 5.0, 3.0, 10.0, 20.0, np.nan], "noise": [1.0, 5.0, 3.0, 10.0, 20.0, 0]})
     is_test = np.array([False, False, False, False, True, True])
-    medians, is_test_group = take_one_a_group(values, is_test, np.array([0, 0, 0, 1, 1, 2]))
-    assert is_test_group.tolist() == [False, False, True, True]
-    np.testing.assert_array_equal(medians["brightness"], [3.0, 10.0, 20.0, np.nan])
-    assert medians["noise"].tolist() == [1.0, 2.0, 2.0, 2.0]
+    seen = set()
+    for seed in range(30):
+        drawn, is_test_group = draw_one_a_group(values, is_test, np.array([0, 0, 0, 1, 1, 2]), seed)
+        assert is_test_group.tolist() == [False, False, True, True]
+        np.testing.assert_array_equal(drawn["brightness"][1:], [10.0, 20.0, np.nan])
+        assert drawn["noise"][0] == drawn["brightness"][0], "the properties are those of one image"
+        seen.add(drawn["noise"][0])
+    assert seen == {1.0, 3.0, 5.0}
+
+
+def test_image_of_a_group_is_drawn_by_the_seed_alone() -> None:
+    values = pd.DataFrame({"noise": np.arange(40.0)})
+    sides, groups = np.arange(40) >= 30, np.arange(40) // 5
+    first, _ = draw_one_a_group(values, sides, groups, 3)
+    pd.testing.assert_frame_equal(first, draw_one_a_group(values, sides, groups, 3)[0])
+    assert not first.equals(draw_one_a_group(values, sides, groups, 4)[0])
+
+
+def test_false_alarms_are_as_rare_as_told_when_training_images_come_in_groups_and_test_images_alone() -> None:
+    rng = np.random.default_rng(7)
+    groups = np.r_[np.repeat(np.arange(120), 7), np.arange(120, 150)]
+    is_test = groups >= 120
+    p_values = []
+    for seed in range(600):
+        values = pd.DataFrame({"noise": 0.5 * rng.normal(size=150)[groups] + rng.normal(size=len(groups))})
+        drawn, is_test_group = draw_one_a_group(values, is_test, groups, seed)
+        column = drawn["noise"].to_numpy()
+        p_values.append(find_p_value(column[~is_test_group], column[is_test_group]))
+    assert 0.03 < np.mean(np.array(p_values) < 0.05) < 0.075
 
 
 def test_largest_effect_comes_first_with_quartiles_of_both_sides() -> None:

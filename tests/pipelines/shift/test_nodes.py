@@ -62,15 +62,15 @@ def test_properties_are_those_of_the_survey_and_of_the_file(root: Path) -> None:
     assert (values["absolute_skew_degrees"] >= 0).all()
 
 
-def test_difference_is_found_and_one_value_a_person_counts(root: Path) -> None:
+def test_difference_is_found_and_one_image_a_person_counts(root: Path) -> None:
     images, survey = draw_images(root, 60, 30, 90)
-    results = compare_subsets(images, survey, NO_COPIES, "얼굴")
+    results = compare_subsets(images, survey, NO_COPIES, "얼굴", QUICK)
     first = results["subset_differences"].iloc[0]
     assert (first["property"], first["effect"], first["n_train"], first["n_test"]) == ("brightness", "large", 30, 30)
     assert first["cliffs_delta"] > 0.474 and first["p_holm"] < 0.001
     assert isinstance(results["subset_differences_plot"], go.Figure)
     titles = [axis.get_title() for axis in results["subset_differences_picture"].axes]
-    assert titles[0].startswith("brightness: δ +")
+    assert titles[0].startswith("brightness\nδ = +")
 
 
 def test_brighter_test_part_is_told_apart_by_its_brightness(root: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -127,8 +127,16 @@ def test_sheet_shows_each_training_image_once_and_test_images_between(
 def test_copies_count_once(root: Path) -> None:
     images, survey = draw_images(root, 20, 10, 40)
     copies = pd.DataFrame({"image_id": images["image_id"].iloc[[0, 2, 20, 21]], "copy_set": [0, 0, 1, 1]})
-    first = compare_subsets(images, survey, copies, "얼굴")["subset_differences"].iloc[0]
+    first = compare_subsets(images, survey, copies, "얼굴", QUICK)["subset_differences"].iloc[0]
     assert (first["n_train"], first["n_test"]) == (9, 9)
+
+
+def test_order_of_images_changes_no_difference(root: Path) -> None:
+    images, survey = draw_images(root, 24, 12, 0)
+    shuffled = images.sample(frac=1, random_state=1)
+    first = compare_subsets(images, survey, NO_COPIES, "얼굴", QUICK)["subset_differences"]
+    second = compare_subsets(shuffled, survey, NO_COPIES, "얼굴", QUICK)["subset_differences"]
+    pd.testing.assert_frame_equal(first, second)
 
 
 def test_sheet_is_drawn(root: Path) -> None:
@@ -143,7 +151,7 @@ def test_sheet_is_drawn(root: Path) -> None:
 def test_tables_hold_just_the_fields_that_the_page_of_data_gives(root: Path) -> None:
     page = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
     images, survey = draw_images(root, 12, 6, 60)
-    results = compare_subsets(images, survey, NO_COPIES, "얼굴")
+    results = compare_subsets(images, survey, NO_COPIES, "얼굴", QUICK)
     results |= validate_adversarially(images, survey, NO_COPIES, CLASSES, "얼굴", QUICK)
     for name in ("subset_differences", "adversarial_scores", "adversarial_properties", "images_like_test"):
         section = page.split(f"### `{name}`\n")[1].split("\n##")[0]
@@ -159,7 +167,7 @@ def test_without_a_test_part_there_are_no_rows_and_a_picture_says_so(root: Path,
     like, scores = results["images_like_test"], results["adversarial_scores"]
     figures = [results["adversarial_picture"], draw_test_like(images, survey, like, scores, "얼굴", QUICK)]
     if n_test == 0:
-        compared = compare_subsets(images, survey, NO_COPIES, "얼굴")
+        compared = compare_subsets(images, survey, NO_COPIES, "얼굴", QUICK)
         assert compared["subset_differences"].empty
         assert compared["subset_differences_plot"].layout.annotations[0].text == "there is no test part to compare with"
         figures.append(compared["subset_differences_picture"])

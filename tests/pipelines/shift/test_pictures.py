@@ -18,6 +18,7 @@ from podium.pipelines.shift.pictures import (
     plot_verdict,
     share_in_bins,
     trace_roc,
+    word_panel,
 )
 
 
@@ -60,15 +61,23 @@ def test_each_property_has_a_panel_with_its_effect_and_unit(values: pd.DataFrame
     differences = compare_properties(values, is_test)
     figure = draw_distributions(values, is_test, differences, "얼굴")
     panels = {axis.get_title(): axis for axis in figure.axes if axis.get_title()}
-    assert [title.split(":")[0] for title in panels] == [name.replace("_", " ") for name in differences["property"]]
-    by_name = {title.split(":")[0]: axis for title, axis in panels.items()}
+    assert [title.split("\n")[0] for title in panels] == [name.replace("_", " ") for name in differences["property"]]
+    by_name = {title.split("\n")[0]: axis for title, axis in panels.items()}
     assert by_name["noise"].get_xlabel() == "levels of 255"
     assert by_name["sharpness"].get_xscale() == "log"
     assert "all images: 640" in by_name["width px"].texts[0].get_text()
     plot = plot_distributions(values, is_test, differences, "얼굴")
-    assert [note.text for note in plot.layout.annotations] == [*panels, "all images: 640<br>(px)"]
+    titles = [title.replace("\n", "<br>") for title in panels]
+    assert [note.text for note in plot.layout.annotations] == [*titles, "all images: 640<br>(px)"]
     assert [trace.name for trace in plot.data] == ["train", "test"] * 2
     assert plot.layout.title.text == "얼굴"
+
+
+@pytest.mark.parametrize(("p_holm", "told"), [(0.0004, "p < 0.001"), (0.0123, "p = 0.012"), (1.0, "p = 1.000")])
+def test_panel_tells_the_p_value_that_is_adjusted_for_the_number_of_properties(p_holm: float, told: str) -> None:
+    table = pd.DataFrame({"property": ["line_direction"], "cliffs_delta": [-0.4], "effect": ["medium"]})
+    (row,) = table.assign(p_value=1e-9, p_holm=p_holm).itertuples()
+    assert word_panel(row) == f"line direction\nδ = -0.40 (medium), Holm's {told}"
 
 
 def test_roc_curve_holds_the_area_that_is_told() -> None:

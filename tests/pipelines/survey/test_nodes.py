@@ -39,19 +39,23 @@ def ingestion(tmp_path: Path) -> IngestionConfig:
 def test_survey_lies_beside_the_image_stores_and_copies_count_once(
     images: pd.DataFrame, competition: IdTarget, ingestion: IngestionConfig, tmp_path: Path
 ) -> None:
-    first = survey_images(images, competition, ingestion, SurveyConfig())
+    first = survey_images(images, competition, "얼굴", ingestion, SurveyConfig())
     assert first == {"folder": (tmp_path / "중간/survey").as_posix(), "n_measured": 2, "n_reused": 0}
-    second = survey_images(images, competition, ingestion, SurveyConfig())
+    second = survey_images(images, competition, "얼굴", ingestion, SurveyConfig())
     assert (second["n_measured"], second["n_reused"]) == (0, 2)
     brightness = Survey(Path(first["folder"])).read_properties(images["sha256"].tolist())["brightness"]
     assert brightness[0] == brightness[2] != brightness[1]
 
 
-def test_survey_lies_where_it_is_wanted(
+def test_each_competition_has_a_survey_of_its_own_where_surveys_are_wanted(
     images: pd.DataFrame, competition: IdTarget, ingestion: IngestionConfig, tmp_path: Path
 ) -> None:
-    found = survey_images(images, competition, ingestion, SurveyConfig(folder=tmp_path / "다른 곳"))
-    assert Survey(Path(found["folder"])).folder == tmp_path / "다른 곳"
+    wanted = SurveyConfig(folder=tmp_path / "다른 곳")
+    found = survey_images(images, competition, "얼굴", ingestion, wanted)
+    assert Survey(Path(found["folder"])).folder == tmp_path / "다른 곳" / "얼굴"
+    other = survey_images(images[:1].assign(sha256=images["sha256"][0]), competition, "../문서", ingestion, wanted)
+    assert Path(other["folder"]).parent == tmp_path / "다른 곳"
+    assert survey_images(images, competition, "얼굴", ingestion, wanted)["n_measured"] == 0, "the other took none away"
 
 
 def test_file_that_changed_since_ingestion_is_named(
@@ -59,5 +63,5 @@ def test_file_that_changed_since_ingestion_is_named(
 ) -> None:
     (Path(competition.root) / "나.png").write_bytes(b"other")
     with pytest.raises(InputError, match="run ingestion again") as error:
-        survey_images(images, competition, ingestion, SurveyConfig())
+        survey_images(images, competition, "얼굴", ingestion, SurveyConfig())
     assert [case.split(":")[0] for case in error.value.cases] == ["나.png"]

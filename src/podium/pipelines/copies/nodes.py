@@ -1,6 +1,7 @@
 """Look for copies of images, and for conflicts between their labels."""
 
 import logging
+import os
 from collections.abc import Sequence
 from difflib import get_close_matches
 from itertools import combinations
@@ -9,43 +10,73 @@ from typing import Any
 
 import pandas as pd
 
-from podium.digests import digest_table, digest_values
+from podium.digests import digest_values
 from podium.errors import raise_if_any
+from podium.pipelines.ingestion.config import IngestionConfig
 from podium.pipelines.leaks.config import SEARCH_VERSION, LeaksConfig
 
 logger = logging.getLogger(__name__)
 
+_NO_ENDS: dict[str, list[str]] = {"first": [], "second": []}
+_KEY_DIGITS = 16  # of a sha256: enough to tell contents apart
+
 
 def search_pairs(
-    images: pd.DataFrame, survey: dict[str, Any], earlier_copy_pairs: pd.DataFrame, leaks: LeaksConfig
+    images: pd.DataFrame,
+    survey: dict[str, Any],
+    earlier_copy_pairs: pd.DataFrame,
+    leaks: LeaksConfig,
+    ingestion: IngestionConfig,
 ) -> pd.DataFrame:
-    """Find all pairs of different files that show the same picture; a search of the same files is not repeated.
+    """Find all pairs of different files that show the same picture; of files searched before, pairs are kept.
+
+    Among many files the candidates for a pair depend a little on all others. To search all of them anew, remove what
+    this node wrote.
 
     Args:
         images: sha256, width_px, height_px, perceptual_hash.
         survey: folder of the survey, which holds the keypoints of every picture.
         earlier_copy_pairs: What this node wrote before; without columns where it never did.
         leaks: What counts as a copy.
+        ingestion: How many threads to use.
 
     Returns:
-        See :func:`podium.copies.search.search_pairs`; ``attrs["searched"]`` names the files and the settings.
+        See :func:`podium.copies.search.search_pairs`; ``attrs`` name the settings and the files that were searched.
     """
     contents = images[["sha256", "width_px", "height_px", "perceptual_hash"]]
     contents = contents.drop_duplicates("sha256").sort_values("sha256", ignore_index=True)
     settings = leaks.model_dump(mode="json", exclude={"not_copies"})
-    searched = digest_values([SEARCH_VERSION, settings, digest_table(contents)])
-    if earlier_copy_pairs.attrs.get("searched") == searched:
-        return earlier_copy_pairs
-    from podium.copies.search import Limits
+    searched = digest_values([SEARCH_VERSION, settings])
+    earlier = earlier_copy_pairs if earlier_copy_pairs.attrs.get("searched") == searched else pd.DataFrame(_NO_ENDS)
+    keys = contents["sha256"].str[:_KEY_DIGITS]
+    contents = contents.assign(is_new=~keys.isin(earlier.attrs.get("contents", [])))
+    kept = earlier[earlier["first"].isin(contents["sha256"]) & earlier["second"].isin(contents["sha256"])]
+    pairs = _search_new(contents, survey, leaks, ingestion.n_jobs or os.cpu_count() or 1)
+    pairs = pd.concat([kept, pairs], ignore_index=True) if len(kept) else pairs
+    pairs = pairs.sort_values(["first", "second"], ignore_index=True)
+    pairs.attrs = {"searched": searched, "contents": keys.tolist()}
+    return pairs
+
+
+def _search_new(contents: pd.DataFrame, survey: dict[str, Any], leaks: LeaksConfig, n_jobs: int) -> pd.DataFrame:
+    """Search the pairs of which one content at least is new."""
+    from podium.copies.search import NO_PAIRS, Limits
     from podium.copies.search import search_pairs as search
     from podium.survey import Survey
 
-    limits = Limits(leaks.near_duplicate_max_bits, leaks.min_similarity, leaks.min_share, leaks.min_side_px,
-                    leaks.min_page_similarity)  # fmt: skip
-    logger.info("looking for copies among %d pictures", len(contents))
-    pairs = search(contents, Survey(Path(survey["folder"])).read_keypoints, limits)
-    pairs.attrs["searched"] = searched
-    return pairs
+    n_new = int(contents["is_new"].sum())
+    if not n_new:
+        return NO_PAIRS.copy()
+    limits = Limits(
+        max_bits=leaks.near_duplicate_max_bits,
+        min_similarity=leaks.min_similarity,
+        min_share=leaks.min_share,
+        min_side_px=leaks.min_side_px,
+        min_page_similarity=leaks.min_page_similarity,
+        min_small_similarity=leaks.min_small_similarity,
+    )
+    logger.info("looking for copies among %d pictures, %d of them new", len(contents), n_new)
+    return search(contents, Survey(Path(survey["folder"])).read_keypoints, limits, n_jobs=n_jobs)
 
 
 def find_copies(images: pd.DataFrame, copy_pairs: pd.DataFrame, competition: str, leaks: LeaksConfig) -> pd.DataFrame:

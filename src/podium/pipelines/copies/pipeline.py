@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 search_pairs,
-                ["images", "survey", "earlier_copy_pairs", "params:leaks"],
+                ["images", "survey", "earlier_copy_pairs", "params:leaks", "params:ingestion"],
                 "copy_pairs",
                 name="search_pairs",
             ),

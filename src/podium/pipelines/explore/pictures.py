@@ -59,7 +59,7 @@ def draw_class_counts(counts: pd.DataFrame, title: str) -> Figure:
     figure = Figure(figsize=(8.5, max(2.4, n * row_in + 1.4)), layout="constrained")
     axis, fonts, letters = figure.subplots(), find_fonts(), min(8.0, 72 * 0.75 * row_in)
     axis.barh(range(n), counts["n_images"], height=0.8, color=BLUE, label="images")
-    if not (counts["n_images"] == counts["n_groups"]).all():
+    if _has_groups(counts):
         axis.plot(
             counts["n_groups"], range(n), "D", color=VERMILION, mec="white", ms=5, label="groups", linestyle="none"
         )
@@ -76,7 +76,7 @@ def draw_class_counts(counts: pd.DataFrame, title: str) -> Figure:
                 va="center",
                 fontsize=letters,
             )
-    axis.set(ylim=(n - HALF, -HALF), xlabel="training images", ylabel="class")
+    axis.set(ylim=(n - HALF, -HALF), xlabel=_name_counts(counts), ylabel="class")
     axis.margins(x=0.18)
     axis.grid(axis="x", alpha=0.3)
     axis.set_axisbelow(True)
@@ -97,7 +97,7 @@ def plot_class_counts(counts: pd.DataFrame, title: str) -> go.Figure:
             customdata=customdata, hovertemplate=hover,
         )
     )  # fmt: skip
-    if not (counts["n_images"] == counts["n_groups"]).all():
+    if _has_groups(counts):
         marker = {"color": VERMILION, "symbol": "diamond", "size": 9, "line": {"color": "white", "width": 1}}
         figure.add_scatter(
             x=counts["n_groups"], y=list(range(n)), mode="markers", name="groups", marker=marker,
@@ -105,11 +105,22 @@ def plot_class_counts(counts: pd.DataFrame, title: str) -> go.Figure:
         )  # fmt: skip
     names = [clip_text(name, NAME_COLUMNS) for name in counts["class_name"]]
     figure.update_layout(
-        title=title, template="plotly_white", width=900, height=max(320, 20 * n + 170), xaxis_title="training images",
+        title=title, template="plotly_white", width=900, height=max(320, 20 * n + 170),
+        xaxis={"title": _name_counts(counts)},
         yaxis={"title": "class", "tickvals": list(range(n)), "ticktext": names, "autorange": "reversed"},
         barmode="overlay",
     )  # fmt: skip
     return figure
+
+
+def _has_groups(counts: pd.DataFrame) -> bool:
+    """Tell whether some group has several images."""
+    return not (counts["n_images"] == counts["n_groups"]).all()
+
+
+def _name_counts(counts: pd.DataFrame) -> str:
+    """Name what the axis counts: images, and groups where diamonds show them."""
+    return "training images (◆ groups)" if _has_groups(counts) else "training images"
 
 
 def draw_attribute_tables(tables: pd.DataFrame, title: str) -> Figure:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SEARCH_VERSION = 1
+SEARCH_VERSION = 2
 """Of the way in which pairs are searched: one more where another way finds others, so that none is kept."""
 
 
@@ -15,7 +15,8 @@ class LeaksConfig(BaseModel):
         near_duplicate_max_bits: Images whose perceptual hashes differ in at most so many of 256 bits are compared as
             they are.
         min_similarity: How well two pictures, laid upon each other, have to correlate to count as copies.
-        min_page_similarity: The same of pictures that hold little: pages, and those of less than 128 px.
+        min_page_similarity: The same of pages: pictures that are more than half empty.
+        min_small_similarity: The same of pictures of less than 128 px.
         min_share: How much of the smaller of the two has to lie upon the larger.
         min_side_px: Pictures with a shorter side are compared by bytes alone.
         not_copies: By competition, lists of image_id that show different things although they look alike.
@@ -24,8 +25,9 @@ class LeaksConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     near_duplicate_max_bits: int = Field(18, ge=0, le=64)
-    min_similarity: float = Field(0.7, gt=0.0, le=1.0)
+    min_similarity: float = Field(0.8, gt=0.0, le=1.0)
     min_page_similarity: float = Field(0.9, gt=0.0, le=1.0)
+    min_small_similarity: float = Field(0.95, gt=0.0, le=1.0)
     min_share: float = Field(0.4, gt=0.0, le=1.0)
     min_side_px: int = Field(64, ge=24)
     not_copies: dict[str, tuple[Annotated[tuple[str, ...], Field(min_length=2)], ...]] = {}

@@ -10,7 +10,7 @@ class ShiftConfig(BaseModel):
         n_folds: Parts of the images; each is judged by a classifier of the others.
         n_draws: Bootstrap draws of groups.
         level: Of the interval of the AUC.
-        seed: Of folds, of permutations and of draws, and of the test images on the sheet.
+        seed: Of folds, of draws, of the image that stands for its group, and of the test images on the sheet.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -19,31 +19,36 @@ _QUARTILES = (0.25, 0.5, 0.75)
 _EFFECTS = ((0.147, "negligible"), (0.33, "small"), (0.474, "medium"))
 
 
-def take_one_a_group(
-    values: pd.DataFrame, is_test: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64]
+def draw_one_a_group(
+    values: pd.DataFrame, is_test: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64], seed: int
 ) -> tuple[pd.DataFrame, npt.NDArray[np.bool_]]:
-    """Take the median of each group's images, so that a person with seven pictures counts once.
+    """Draw one image of each group at random, so that a person with seven pictures counts once.
 
-    Images of one group resemble each other; tests that took them for independent would call any difference real. A
-    group on both sides, as of copies, counts once on each.
+    Images of one group resemble each other; tests that took them for independent would call any difference real. The
+    median or mean of a group would scatter less than a single image does, and most test images stand alone: sides that
+    are alike would differ in spread, which upsets the test and swells the effect. A group on both sides, as of copies,
+    counts once on each.
 
     Args:
         values: One row an image.
         is_test: (n_images,).
         groups: (n_images,).
+        seed: Of the draw.
 
     Returns:
         One row a group, training groups first, and whether it is one of test images (n_groups,).
     """
-    medians = values.groupby([is_test, groups]).median()
-    return medians.reset_index(drop=True), medians.index.get_level_values(0).to_numpy(bool)
+    order = np.random.default_rng(seed).permutation(len(values))
+    sides = pd.DataFrame({"is_test": is_test, "group": groups}).iloc[order]
+    drawn = sides.drop_duplicates().sort_values(["is_test", "group"]).index.to_numpy()
+    return values.iloc[drawn].reset_index(drop=True), is_test[drawn]
 
 
 def compare_properties(values: pd.DataFrame, is_test: npt.NDArray[np.bool_]) -> pd.DataFrame:
     """Compare each property between independent training and test rows.
 
     Args:
-        values: One row a group; see :func:`take_one_a_group`.
+        values: One row a group; see :func:`draw_one_a_group`.
         is_test: (n_groups,).
 
     Returns:

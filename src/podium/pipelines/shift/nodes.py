@@ -16,30 +16,32 @@ _TOLD_PROPERTIES = 3
 
 
 def compare_subsets(
-    images: pd.DataFrame, survey: dict[str, Any], copies: pd.DataFrame, competition_name: str
+    images: pd.DataFrame, survey: dict[str, Any], copies: pd.DataFrame, competition_name: str, shift: ShiftConfig
 ) -> dict[str, Any]:
-    """Compare properties of training and test images, one value a group.
+    """Compare properties of training and test images, one image a group.
 
-    Images of a group (a person, a scan, copies) resemble each other, so each group counts once, with the median of its
-    images. Nobody says who is on test images; where they have groups too, p-values are smaller than they should be.
+    Images of a group (a person, a scan, copies) resemble each other, so each group counts once, with one image drawn at
+    random. Nobody says who is on test images; where they have groups too, p-values are smaller than they should be.
 
     Args:
         images: image_id, subset, group_id, sha256, width_px, height_px, n_bytes.
         survey: folder of the survey.
         copies: image_id and copy_set.
         competition_name: For titles.
+        shift: seed of the draw.
 
     Returns:
         subset_differences: a row a property, the largest effect first; none without a test part;
         subset_differences_plot and subset_differences_picture: the distributions, in the same order.
     """
     from podium.copies.sets import join_groups
-    from podium.pipelines.shift.differences import compare_properties, take_one_a_group
+    from podium.pipelines.shift.differences import compare_properties, draw_one_a_group
     from podium.pipelines.shift.pictures import draw_distributions, plot_distributions
 
     images = images.sort_values("image_id", ignore_index=True)
     is_test = (images["subset"] == "test").to_numpy()
-    values, is_test_group = take_one_a_group(gather_properties(images, survey), is_test, join_groups(images, copies))
+    values, groups = gather_properties(images, survey), join_groups(images, copies)
+    values, is_test_group = draw_one_a_group(values, is_test, groups, shift.seed)
     differences = compare_properties(values, is_test_group)
     title = f"{competition_name}: training against test images"
     return {

@@ -31,15 +31,15 @@ def draw_distributions(values: pd.DataFrame, is_test: Flags, differences: pd.Dat
     """Draw the distribution of each property in train and test, the largest difference first.
 
     Args:
-        values: One row a group; see :func:`podium.pipelines.shift.differences.take_one_a_group`.
+        values: One row a group; see :func:`podium.pipelines.shift.differences.draw_one_a_group`.
         is_test: (n_groups,).
-        differences: property, cliffs_delta, effect; a panel each.
+        differences: property, cliffs_delta, effect, p_holm; a panel each.
         title: Of the figure.
     """
     if differences.empty:
         return draw_note(NO_TEST, title)
     n_rows = -(-len(differences) // _N_COLUMNS)
-    figure = Figure(figsize=(3.4 * _N_COLUMNS, 2.3 * n_rows + 0.9), layout="constrained")
+    figure = Figure(figsize=(3.4 * _N_COLUMNS, 2.45 * n_rows + 0.9), layout="constrained")
     axes = figure.subplots(n_rows, _N_COLUMNS, squeeze=False).ravel()
     for axis, row in zip(axes, differences.itertuples(), strict=False):
         axis.set_title(word_panel(row), fontsize=9)
@@ -74,9 +74,9 @@ def plot_distributions(values: pd.DataFrame, is_test: Flags, differences: pd.Dat
     if differences.empty:
         return plot_note(NO_TEST, title)
     n_rows = -(-len(differences) // _N_COLUMNS)
-    panels = [word_panel(row) for row in differences.itertuples()]
+    panels = [word_panel(row).replace("\n", "<br>") for row in differences.itertuples()]
     figure = make_subplots(
-        rows=n_rows, cols=_N_COLUMNS, subplot_titles=panels, vertical_spacing=0.32 / n_rows, horizontal_spacing=0.08
+        rows=n_rows, cols=_N_COLUMNS, subplot_titles=panels, vertical_spacing=0.38 / n_rows, horizontal_spacing=0.08
     )
     named = False
     for number, name in enumerate(differences["property"]):
@@ -102,17 +102,18 @@ def plot_distributions(values: pd.DataFrame, is_test: Flags, differences: pd.Dat
             figure.add_trace(trace, **place)
         named = True
         axis_type = "log" if _is_logarithmic(edges) else "linear"
-        figure.update_xaxes(title_text=UNITS[name], type=axis_type, **place)
+        figure.update_xaxes(title={"text": UNITS[name], "standoff": 4, "font_size": 11}, type=axis_type, **place)
         figure.update_yaxes(title_text="share, %", rangemode="tozero", **place)
     figure.update_annotations(font_size=12)
-    figure.update_layout(title=title, template="plotly_white", width=1050, height=250 * n_rows + 120)
+    figure.update_layout(title=title, template="plotly_white", width=1050, height=275 * n_rows + 120)
     return figure
 
 
 def word_panel(row: Any) -> str:
-    """Name a property with its effect, as the title of a panel."""
+    """Name a property with its effect and its adjusted p-value, as the title of a panel, in two lines."""
     delta = round(row.cliffs_delta, 2) + 0.0  # no -0.00
-    return f"{row.property.replace('_', ' ')}: δ {delta:+.2f} ({row.effect})"
+    p_value = "p < 0.001" if row.p_holm < 0.001 else f"p = {row.p_holm:.3f}"
+    return f"{row.property.replace('_', ' ')}\nδ = {delta:+.2f} ({row.effect}), Holm's {p_value}"
 
 
 def word_constant(column: Floats, name: str) -> str:

@@ -14,7 +14,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 compare_subsets,
-                ["images", "survey", "copies", "params:competition"],
+                ["images", "survey", "copies", "params:competition", "params:shift"],
                 {name: name for name in differences},
                 name="compare_subsets",
             ),

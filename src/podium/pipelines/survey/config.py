@@ -6,10 +6,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class SurveyConfig(BaseModel):
-    """Where a survey lies.
+    """Where surveys lie.
 
     Attributes:
-        folder: Of the survey; null takes ``survey`` beside ``ingestion.store_dir``. Each competition has its own.
+        folder: Of surveys, one folder a competition; null takes ``survey`` beside ``ingestion.store_dir``.
     """
 
     model_config = ConfigDict(extra="forbid")

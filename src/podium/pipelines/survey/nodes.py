@@ -9,10 +9,15 @@ import pandas as pd
 from podium.competitions.config import Competition
 from podium.pipelines.ingestion.config import IngestionConfig
 from podium.pipelines.survey.config import SurveyConfig
+from podium.safe_names import make_safe_name
 
 
 def survey_images(
-    images: pd.DataFrame, competition: Competition, ingestion: IngestionConfig, survey: SurveyConfig
+    images: pd.DataFrame,
+    competition: Competition,
+    competition_name: str,
+    ingestion: IngestionConfig,
+    survey: SurveyConfig,
 ) -> dict[str, Any]:
     """Bring the survey up to date: only contents that it does not know are opened.
 
@@ -21,8 +26,9 @@ def survey_images(
     Args:
         images: path and sha256 of every image, training and test.
         competition: Its root is where the paths begin.
+        competition_name: Names its folder below that of surveys, since what one competition has no use for is dropped.
         ingestion: The limit of pixels and the number of threads, as for the first reading.
-        survey: Where it lies.
+        survey: Where surveys lie.
 
     Returns:
         folder of the survey, how many images were looked at (n_measured), and how many were known (n_reused); images of
@@ -33,7 +39,10 @@ def survey_images(
     """
     from podium.survey import fill_survey
 
-    folder = survey.folder or ingestion.store_dir.with_name("survey")
+    if survey.folder is None:
+        folder = ingestion.store_dir.with_name("survey")
+    else:
+        folder = survey.folder / make_safe_name(competition_name)
     filled = fill_survey(
         folder=folder,
         root=Path(competition.root),

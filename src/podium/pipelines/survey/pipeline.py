@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 survey_images,
-                ["images", "competition", "params:ingestion", "params:survey"],
+                ["images", "competition", "params:competition", "params:ingestion", "params:survey"],
                 "survey",
                 name="survey_images",
             )
