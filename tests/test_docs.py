@@ -34,6 +34,7 @@ PAGES = sorted(
 HOW_TO = ROOT / "docs" / "how-to"
 UNDOCUMENTED_LEAVES = {"name"}  # the recipe's key itself
 LARGEST_PICTURE_BYTES = 300_000
+TABLES = (".csv", ".parquet", ".json")
 
 
 def name_page(path: Path) -> str:
@@ -284,8 +285,9 @@ def test_tables_have_the_columns_and_dtypes_and_files_the_keys_that_the_page_of_
 
 
 def find_newest(project: Project, name: str) -> Path:
-    """Find the newest file of a dataset, whichever folder it lies in."""
-    files = [path for path in (project.folder / "data" / "sample").rglob(f"{name}.*") if path.is_file()]
+    """Find the newest file of a table, whichever folder it lies in; a picture may have its name."""
+    named = [path for suffix in TABLES for path in (project.folder / "data" / "sample").rglob(f"{name}{suffix}")]
+    files = [path for path in named if path.is_file()]
     return max(files, key=lambda path: path.stat().st_mtime_ns)
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from scipy.spatial.distance import jensenshannon
 from sklearn.metrics import log_loss
 
-from browser.drawn_gallery import draw_answers, draw_gallery
+from browser.drawn_gallery import CLASSES, draw_answers, draw_gallery
 from podium.browser.columns import (
     FULL_CHANCE,
     digest_content,
@@ -23,6 +23,7 @@ from podium.browser.columns import (
     quantise,
     shrink_heat_map,
 )
+from podium.ensembling.criteria import LEAST_PROBABILITY
 
 LABELS = np.arange(30) % 5
 CHANCES = draw_answers(LABELS, 5, 1.0, 0)
@@ -58,7 +59,7 @@ def test_losses_are_those_of_scikit_learn() -> None:
 
 def test_loss_of_a_class_held_impossible_is_finite_and_unknown_classes_have_none() -> None:
     losses = measure_losses(np.array([[0.0, 1.0], [0.5, 0.5], [np.nan, np.nan]]), np.array([0, -1, 1]))
-    assert losses[0] == pytest.approx(-np.log(np.finfo(np.float32).eps))
+    assert losses[0] == pytest.approx(-np.log(LEAST_PROBABILITY))  # as everywhere in Podium
     assert np.isnan(losses[1:]).all()
 
 
@@ -121,6 +122,14 @@ def test_other_labels_give_another_key_and_other_members_the_same() -> None:
     changed = gallery.images.copy()
     changed.loc[0, "label"] = 1
     assert key != digest_content(changed, gallery.class_names)
+
+
+def test_choice_of_images_does_not_change_the_key_of_marks_where_it_is_told_what_they_were_chosen_from() -> None:
+    few, many = draw_gallery(8, content="d1"), draw_gallery(20, content="d1")
+    assert pack_gallery(few)["key"] == pack_gallery(many)["key"]
+    assert pack_gallery(draw_gallery(8))["key"] != pack_gallery(draw_gallery(20))["key"]
+    others = [draw_gallery(8, content="d2"), draw_gallery(8, class_names=["가", *CLASSES[1:]], content="d1")]
+    assert len({pack_gallery(gallery)["key"] for gallery in [few, *others]}) == 3
 
 
 @pytest.mark.parametrize("shape", [(100, 40), (7, 5), (3, 500)])

@@ -16,6 +16,7 @@ from browser.drawn_gallery import draw_gallery
         ({"class_only": ["x"]}, "x"),
         ({"voters": ["y"]}, "y"),
         ({"members": {"ensemble": np.zeros((8, 3), np.float32)}, "voters": None}, "ensemble is of shape"),
+        ({"n_images_known": 7}, "8 images are shown of 7"),
         ({"heat_maps": {8: np.zeros((2, 2), np.uint8)}}, "no row among 8"),
     ],
 )

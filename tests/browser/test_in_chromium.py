@@ -9,13 +9,14 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import OpenPage
 from browser.drawn_gallery import CLASSES, HOSTILE, draw_gallery, draw_jpeg
 from podium.browser import Gallery, render_gallery
-from podium.browser.columns import measure_disagreement, measure_losses, measure_margins
+from podium.browser.columns import measure_disagreement, measure_losses, measure_margins, pack_gallery
 from podium.competitions import ImageFolder, read_competition
 from podium.pipelines.ingestion.nodes import correct_labels
 
@@ -57,6 +58,23 @@ MEASURE_CONTRAST = """(element) => {
   while (numbers(getComputedStyle(ground).backgroundColor)[3] === 0) ground = ground.parentElement;
   const both = [weigh(getComputedStyle(element).color), weigh(getComputedStyle(ground).backgroundColor)];
   return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
+}"""
+
+# The same of each cell of a confusion; a canvas turns mixed colours into levels.
+MEASURE_CELLS = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const weigh = (colour) => {
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => v / 255)
+      .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+      .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  };
+  return [...document.querySelectorAll(".podium-matrix td button")].map((cell) => {
+    const { color, backgroundColor } = getComputedStyle(cell);
+    const both = [weigh(color), weigh(backgroundColor)];
+    return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
+  });
 }"""
 
 
@@ -289,6 +307,51 @@ def test_marks_of_another_label_version_are_not_taken_for_these(open_page: OpenP
     assert other.locator("#podium-n-marks").inner_text() == "0"
 
 
+def test_marks_of_images_that_another_choice_leaves_out_are_kept_listed_and_downloaded(open_page: OpenPage) -> None:
+    chosen = draw_gallery(content="labels 1")
+    page = open_page(chosen, "#view=images&sort=id")
+    page.focus("#podium-grid")
+    for key in ("2", "ArrowRight", "3"):
+        page.keyboard.press(key)
+    later = draw_gallery(
+        39, images=chosen.images[1:], members={"ensemble": MAIN[1:]}, voters=None, heat_maps={}, content="labels 1"
+    )
+    other = open_page(later, "#view=images&sort=id", name="later.html")
+    assert other.locator("#podium-n-marks").inner_text() == "2"
+    other.focus("#podium-grid")
+    for key in ("ArrowRight", "2"):
+        other.keyboard.press(key)
+    other.click('[data-view="marks"]')
+    lines = [line.split("\t")[0] for line in other.locator("#podium-mark-table tbody tr").all_inner_texts()]
+    assert [line.strip() for line in lines] == [IDS[1], IDS[2], f"{IDS[0]} (not among the images of this page)"]
+    with other.expect_download() as download:
+        other.click("#podium-download")
+    rows = list(csv.reader(io.StringIO(Path(download.value.path()).read_text(encoding="utf-8"), newline="")))
+    assert [row[:4] for row in rows[1:]] == [
+        [IDS[1], "look_again", "", CLASSES[LABELS[1]]],
+        [IDS[2], "exclude", "", CLASSES[LABELS[2]]],
+        [IDS[0], "exclude", "", CLASSES[LABELS[0]]],
+    ]
+    page.reload()
+    assert page.locator("#podium-n-marks").inner_text() == "3"
+    other.get_by_role("button", name=f"remove the mark of {IDS[0]}").click()
+    assert other.locator("#podium-n-marks").inner_text() == "2"
+    other.click("#podium-undo")
+    assert other.locator("#podium-n-marks").inner_text() == "3"
+
+
+def test_kept_marks_that_make_no_sense_are_passed_over(open_page: OpenPage) -> None:
+    page = open_page(GALLERY)
+    right = {"mark": "label_wrong", "className": CLASSES[1], "note": ""}
+    kept = {IDS[0]: right, IDS[1]: right | {"className": "없음"}, IDS[2]: right | {"mark": "toString"}}
+    key = f"podium marks faces {pack_gallery(GALLERY)['key']}"
+    page.evaluate("([key, kept]) => localStorage.setItem(key, JSON.stringify(kept))", [key, kept])
+    page.reload()
+    assert page.locator("#podium-n-marks").inner_text() == "1"
+    page.click('[data-view="marks"]')
+    assert f"→ {CLASSES[1]}" in page.locator("#podium-mark-table tbody").inner_text()
+
+
 def test_test_images_can_only_be_looked_at_again(open_page: OpenPage) -> None:
     page = open_page(GALLERY, "#view=images&subset=test&sort=id")
     detail = open_detail(page, IDS[30])
@@ -450,6 +513,26 @@ def test_text_stands_out_from_its_ground_by_day_and_by_night(open_page: OpenPage
         assert page.locator(f".podium-{text}").first.evaluate(MEASURE_CONTRAST) >= 4.5, (scheme, text)
 
 
+def test_numbers_of_the_confusion_stand_out_from_cells_of_any_share_by_day_and_by_night(open_page: OpenPage) -> None:
+    n_classes, each = 11, 10
+    labels = np.repeat(np.arange(n_classes), each)
+    is_right = np.tile(np.arange(each), n_classes) < labels  # of class 3, 3 of 10
+    said = np.where(is_right, labels, (labels + 1) % n_classes)
+    base = draw_gallery(len(labels), [f"종류 {label}" for label in range(n_classes)])
+    images = base.images.assign(subset="train", label=pd.array(labels, dtype="Int64"), suspicion=np.nan, suggested=None)
+    members = {"one": np.eye(n_classes, dtype=np.float32)[said]}
+    gallery = draw_gallery(
+        len(labels), list(base.class_names), images=images, members=members, main="one", voters=None, heat_maps={}
+    )
+    page = open_page(gallery, "#view=confusion")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        contrasts = page.evaluate(MEASURE_CELLS)
+        assert len(contrasts) == 2 * each
+        assert min(contrasts) >= 4.5, scheme
+        assert len({round(contrast, 2) for contrast in contrasts}) > each, "the share is seen"
+
+
 def test_page_of_answers_without_labels_holds_members_against_each_other(open_page: OpenPage) -> None:
     n = 8
     rng = np.random.default_rng(5)
@@ -512,3 +595,23 @@ def test_3140_images_open_in_seconds_with_few_tiles_in_the_page(
     assert in_page < 250
     middle = page.evaluate(FIND_FIRST_TILE)
     assert 1000 < middle < 1700
+
+
+def test_confusion_of_some_images_gives_no_shares_of_all(open_page: OpenPage) -> None:
+    told = open_page(draw_gallery(n_images_known=400), "#view=confusion").locator("#podium-confusion-told").inner_text()
+    n_known, n_right = int((LABELS >= 0).sum()), int((SAID == LABELS)[LABELS >= 0].sum())
+    assert f"{n_right} right of the {n_known} images counted here" in told
+    assert (
+        "shows 40 of 400 images, chosen for their errors: see Scores" in told and "%" not in told.split("Each cell")[0]
+    )
+    whole = open_page(GALLERY, "#view=confusion", "whole.html").locator("#podium-confusion-told").inner_text()
+    assert f"{n_right} of {n_known} images right" in whole and "%" in whole.split("Each cell")[0]
+
+
+def test_member_held_against_a_member_is_other_and_not_wrong(open_page: OpenPage) -> None:
+    page = open_page(draw_gallery(reference="모델 0"), "#view=images&sort=id")
+    said = page.locator(".podium-said").all_inner_texts()
+    signs = {text[0] for text in said}
+    assert signs == {"=", "≠"}
+    page.locator(".podium-tile").first.click()
+    assert page.locator("#podium-verdict").inner_text().splitlines()[-1].split(": ")[1][0] in "=≠"

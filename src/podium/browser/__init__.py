@@ -1,7 +1,7 @@
 """The page on which images, answers and errors are looked at: one file, without a server or a network.
 
 ``gallery`` says what is shown, ``columns`` computes and packs it, ``page`` puts it together with ``gallery.html``, its
-style and the parts of its script in ``scripts/``.
+style and the parts of its script in ``scripts/``. ``thumbnails`` keeps it small.
 
 A link with ``data-images`` in a section opens images; the value is JSON, and all keys may be left out:
 
@@ -21,5 +21,6 @@ The address of the page has the same keys, so that any view can be passed on as 
 
 from podium.browser.gallery import AttributeOfClasses, Gallery, Section
 from podium.browser.page import render_gallery
+from podium.browser.thumbnails import choose_size, shrink_thumbnails
 
-__all__ = ["AttributeOfClasses", "Gallery", "Section", "render_gallery"]
+__all__ = ["AttributeOfClasses", "Gallery", "Section", "choose_size", "render_gallery", "shrink_thumbnails"]

@@ -9,16 +9,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from podium.browser.gallery import TEST, Gallery, Probabilities
-from podium.digests import digest_table
+from podium.digests import digest_table, digest_values
+from podium.ensembling.criteria import log_losses
 
 N_TOP_CLASSES = 10
 """Classes a member and image whose probabilities are kept."""
 
 FULL_CHANCE = 65535
 """Probabilities are kept in steps of 1/65535: off by at most 0.0000077."""
-
-LEAST_CHANCE = float(np.finfo(np.float32).eps)
-"""The log loss of a probability of zero is that of this one, 15.9 nats, as scikit-learn has it for float32."""
 
 LARGEST_HEAT_PX = 64
 THUMBNAILS_A_CHUNK = 32
@@ -40,12 +38,13 @@ def pack_gallery(gallery: Gallery) -> dict[str, Any]:
     return {
         "title": gallery.title,
         "competition": gallery.competition,
-        "key": digest_content(images, gallery.class_names),
+        "key": name_marks(gallery),
         "classNames": list(map(str, gallery.class_names)),
         "attributes": [
             {"name": name, "values": list(attribute.values), "ofClass": [int(value) for value in attribute.of_class]}
             for name, attribute in gallery.attributes.items()
         ],
+        "nKnown": len(images) if gallery.n_images_known is None else gallery.n_images_known,
         "ids": images["image_id"].astype("str").tolist(),
         "isTest": encode(images["subset"].eq(TEST), "u1"),
         "label": encode(labels, "<i2"),
@@ -105,8 +104,8 @@ def find_silent(chances: Probabilities) -> npt.NDArray[np.bool_]:
 
 def measure_losses(chances: Floats, labels: Labels) -> Floats:
     """Return the log loss of each image in nats, float64 (n_images,); NaN where the class or the answer is unknown."""
-    of_true = chances[np.arange(len(labels)), np.maximum(labels, 0)]
-    return np.where(labels < 0, np.nan, -np.log(np.clip(of_true, LEAST_CHANCE, 1)))
+    at_most_one = np.minimum(chances, 1.0)  # sums of floats may pass 1 by a last digit
+    return np.where(labels < 0, np.nan, log_losses(at_most_one, np.maximum(labels, 0)))
 
 
 def measure_margins(chances: Floats) -> Floats:
@@ -156,8 +155,18 @@ def quantise(chances: Floats) -> npt.NDArray[np.int64]:
     return np.rint(np.nan_to_num(chances) * FULL_CHANCE).astype(np.int64)
 
 
+def name_marks(gallery: Gallery) -> str:
+    """Name what marks are of, so that those of other images or of another label version are not taken for these.
+
+    The choice of images does not count where the gallery says what they were chosen from.
+    """
+    if gallery.content:
+        return digest_values([gallery.content, *map(str, gallery.class_names)])
+    return digest_content(gallery.images, gallery.class_names)
+
+
 def digest_content(images: pd.DataFrame, class_names: Sequence[str]) -> str:
-    """Name images and classes, so that marks of other images or of another label version are not taken for these."""
+    """Digest which image is of which class."""
     labels = _to_labels(images["label"])
     named = np.array(["", *map(str, class_names)], dtype=object)[labels + 1]
     return digest_table(pd.DataFrame({"image_id": images["image_id"], "class_name": named}))

@@ -67,7 +67,10 @@ class Gallery:
             probabilities, losses and margins of them.
         voters: The members whose disagreement counts; None: all. An ensemble of the others adds no vote of its own.
         reference: The member that others are held against where no true classes are known; ``''``: the true classes.
+        n_images_known: How many images there are, where only some of them are shown; None: all are shown.
         heat_map_title: What the heat maps show, such as ``evidence of lite0_a for its class (Grad-CAM)``.
+        content: A digest of all images and labels of which the page shows some: marks that were kept for it are found
+            again when another choice of them is shown; ``''``: those shown are all.
     """
 
     title: str
@@ -83,7 +86,9 @@ class Gallery:
     class_only: Collection[str] = ()
     voters: Collection[str] | None = None
     reference: str = ""
+    n_images_known: int | None = None
     heat_map_title: str = ""
+    content: str = ""
 
     def __post_init__(self) -> None:
         """Refuse parts that do not belong together.
@@ -106,5 +111,7 @@ class Gallery:
         named = {self.main, *self.class_only, *(self.voters or ()), *([self.reference] if self.reference else ())}
         if not named <= set(self.members):
             raise ValueError(f"no such members: {sorted(named - set(self.members))}")
+        if self.n_images_known is not None and self.n_images_known < n_images:
+            raise ValueError(f"{n_images} images are shown of {self.n_images_known}")
         if any(row not in range(n_images) for row in self.heat_maps):
             raise ValueError(f"a heat map is of no row among {n_images}")

@@ -40,6 +40,10 @@ class LastEnsemble:
 class LastEnsembleDataset(AbstractDataset[NoReturn, LastEnsemble | None]):
     """All files of the newest ensemble; None where a file of it is missing, as before any was made.
 
+    The tables out of fold keep no versions. A run that was stopped between them and the digests leaves its own tables
+    beside the weights of the run before; the report finds that by blending the members anew. A run that was stopped
+    before its ``oof`` leaves a newer ``nested_oof`` alone, which nothing in the files tells.
+
     Example:
         ```yaml
         last_ensemble:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from podium.datasets.trained_members import TrainedMembers
 from podium.datasets.weights import WeightsDataset
 from podium.pipelines.report.explaining import (
     HEAT_MAP_SIDE,
+    HeatMaps,
     cover_picture,
     explain_or_say_why_not,
-    find_explainer,
+    find_obstacle,
     list_worst,
 )
 from podium.pipelines.report.members import Reported
@@ -96,25 +98,29 @@ def with_headers(reported: Reported, **headers: dict[str, Any] | None) -> Report
     return replace(reported, headers=dict(zip([GOOD, POOR], headers.values(), strict=True)))
 
 
-def test_best_member_that_can_be_asked_explains_and_the_better_ones_are_named(tmp_path: Path) -> None:
-    known = {"recipe": {}, "input_spec": SPEC.to_dict()}
-    reported = make_reported()
+def test_what_keeps_a_member_from_being_asked_is_named(tmp_path: Path) -> None:
     (tmp_path / SPEC.preparation).mkdir()
-    assert find_explainer(with_headers(reported, good=known, poor=known), tmp_path) == (GOOD, [])
-    name, notes = find_explainer(with_headers(reported, good=None, poor=known), tmp_path)
-    assert name == POOR and f"{GOOD}: its weights are not on this machine" in notes[0]
-    name, notes = find_explainer(with_headers(reported, good={"recipe": {}}, poor=known), tmp_path)
-    assert name == POOR and "has no network of its own" in notes[0]
-    other = {"recipe": {}, "input_spec": LARGE.to_dict()}
-    name, notes = find_explainer(with_headers(reported, good=other, poor=None), tmp_path)
-    assert name == "" and f"its pictures ({LARGE.preparation})" in notes[0] and len(notes) == 2
-    assert find_explainer(replace(reported, headers={}, order=[MATE]), tmp_path) == ("", [])
+    reported = make_reported()
+    known = {"recipe": {}, "input_spec": SPEC.to_dict()}
+    whole = {f"{GOOD}/fold_{fold}": tmp_path for fold in (0, 1)}
+
+    def find(header: dict[str, Any] | None, weights: dict[str, Path]) -> str:
+        of_good = with_headers(reported, good=header, poor=None)
+        return find_obstacle(of_good, GOOD, TrainedMembers(weights=weights), tmp_path)
+
+    assert find(known, whole) == ""
+    assert find(None, {}) == "its weights are not on this machine"
+    assert find(known, {f"{GOOD}/fold_0": tmp_path}) == "its weights of fold 1 are not on this machine"
+    assert find(None, whole) == "its weights are damaged"
+    assert find({"recipe": {}}, whole) == "it joins others and has no network of its own"
+    pictures = find({"recipe": {}, "input_spec": LARGE.to_dict()}, whole)
+    assert pictures == f"its pictures ({LARGE.preparation}) are not kept on this machine"
 
 
 @pytest.fixture
 def explained(tmp_path: Path) -> tuple[Reported, TrainedMembers, pd.DataFrame, Path]:
     """Real pictures in a real store, and weights of two folds that are told apart by their one number."""
-    reported = make_reported(with_ensemble=False, only=[GOOD])
+    reported = make_reported(with_ensemble=False, only=[GOOD, MATE, POOR])
     ids = reported.members.images["image_id"].tolist()
     for number, image_id in enumerate(ids):
         path = tmp_path / "사진" / image_id
@@ -127,12 +133,12 @@ def explained(tmp_path: Path) -> tuple[Reported, TrainedMembers, pd.DataFrame, P
     images = filled.table.rename(columns={"path": "image_id"})
     weights = {}
     header = {"recipe": {}, "input_spec": SPEC.to_dict()}
-    for fold in (0, 1):
-        path = tmp_path / "가중치" / f"{fold}.safetensors"
+    for name, fold in product((GOOD, POOR), (0, 1)):
+        path = tmp_path / "가중치" / name / f"{fold}.safetensors"
         data = {"tensors": {"w": torch.full((1,), float(fold))}, "header": header}
         WeightsDataset(filepath=path.as_posix()).save(data)
-        weights[f"{GOOD}/fold_{fold}"] = path
-    return replace(reported, headers={GOOD: header}), TrainedMembers(weights=weights), images, store
+        weights[f"{name}/fold_{fold}"] = path
+    return replace(reported, headers={GOOD: header, POOR: header}), TrainedMembers(weights=weights), images, store
 
 
 def compute_plainly(weights: dict[str, Any], pixels: np.ndarray, targets: np.ndarray) -> npt.NDArray[np.uint8]:
@@ -155,6 +161,46 @@ def test_each_image_is_explained_by_the_model_that_held_it_out(
         assert (heat_map[0, 0], heat_map[0, -1]) == (100 * row["fold"], row["predicted"])
         between = (heat_map[0, 31] + heat_map[0, 32].astype(float)) / 2  # the middle of the three cells lies there
         assert between == pytest.approx(number, abs=0.025 * 120)
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_next_member_is_asked_when_one_fold_of_the_best_is_gone_or_damaged(
+    explained: tuple[Reported, TrainedMembers, pd.DataFrame, Path], fold: int
+) -> None:
+    reported, trained, images, store = explained
+    partition = f"{GOOD}/fold_{fold}"
+    trained.weights[partition].write_bytes(b"not weights")
+    found = explain_or_say_why_not(reported, trained, images, 60, store, compute_plainly)
+    assert found.member == POOR and len(found.maps) == 60
+    assert found.notes == [
+        f"No heat maps of {GOOD}: Weights cannot be read: {partition}: damaged, or not written by Podium."
+    ]
+    del trained.weights[partition]
+    found = explain_or_say_why_not(reported, trained, images, 60, store, compute_plainly)
+    assert found.member == POOR
+    assert found.notes == [f"No heat maps of {GOOD}: its weights of fold {fold} are not on this machine."]
+
+
+def test_next_member_is_asked_when_the_pictures_of_the_best_are_incomplete(
+    explained: tuple[Reported, TrainedMembers, pd.DataFrame, Path],
+) -> None:
+    """Two input sizes, and the store of the larger one lacks every picture."""
+    reported, trained, images, store = explained
+    header = {"recipe": {}, "input_spec": LARGE.to_dict()}
+    fill_store(store / LARGE.preparation, store, [], spec=LARGE, max_pixels=10_000, n_jobs=1, progress=False)
+    for fold in (0, 1):
+        data = {"tensors": {"w": torch.zeros(1)}, "header": header}
+        WeightsDataset(filepath=trained.weights[f"{GOOD}/fold_{fold}"].as_posix()).save(data)
+    both = replace(reported, headers={**reported.headers, GOOD: header})
+    found = explain_or_say_why_not(both, trained, images, 10, store, compute_plainly)
+    assert found.member == POOR and len(found.maps) == 10
+    assert len(found.notes) == 1 and found.notes[0].startswith(f"No heat maps of {GOOD}: ")
+
+
+def test_maps_of_images_that_are_not_shown_are_left_out() -> None:
+    heat_map = np.zeros((2, 2), np.uint8)
+    kept = HeatMaps(GOOD, {"가": heat_map, "나": heat_map}, ["다"]).keep(["나", "라"])
+    assert (kept.member, list(kept.maps), kept.notes) == (GOOD, ["나"], ["다"])
 
 
 def test_page_goes_on_without_heat_maps_and_says_why(

@@ -2,12 +2,14 @@
 
 import hashlib
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from pipelines.report.drawn_members import (
@@ -22,15 +24,20 @@ from pipelines.report.drawn_members import (
 )
 from podium.competitions.config import ImageFolder
 from podium.datasets.trained_members import TrainedMembers
+from podium.datasets.weights import WeightsDataset
 from podium.errors import InputError
 from podium.label_errors import find_label_errors
 from podium.pipelines.ensemble.config import EnsembleConfig
 from podium.pipelines.ingestion.config import IngestionConfig
+from podium.pipelines.leaks.config import LeaksConfig
+from podium.pipelines.leaks.nodes import digest_proven
 from podium.pipelines.report import create_pipeline
 from podium.pipelines.report.config import ReportConfig
+from podium.pipelines.report.explaining import HeatMaps
 from podium.pipelines.report.nodes import (
     link_predictions,
     list_contested_test_images,
+    name_folders,
     require_training,
     suspect_labels,
 )
@@ -39,6 +46,7 @@ from podium.pipelines.training.config import TrainingConfig
 from podium.pipelines.training.member import digest_present
 from podium.probabilities import make_table
 from podium.survey import fill_survey
+from podium.vision.recipe import Recipe
 
 REPORTED = make_reported()
 
@@ -71,6 +79,9 @@ def values(tmp_path: Path, surveyed: tuple[Path, dict[str, str]]) -> dict[str, A
         width_px=30, height_px=40, n_bytes=1, perceptual_hash="0" * 64,
     )  # fmt: skip
     folds = train[["image_id", "fold"]]
+    for path in ids:
+        (tmp_path / "사진" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "사진" / path).touch()
     return {
         "trained_members": train_members(digest_present(images, folds)),
         "last_ensemble": None,
@@ -90,6 +101,7 @@ def values(tmp_path: Path, surveyed: tuple[Path, dict[str, str]]) -> dict[str, A
         "params:recipes": {},
         "params:splitting": SplittingConfig(n_folds=2),
         "params:ensemble": EnsembleConfig(n_draws=100),
+        "params:leaks": LeaksConfig(),
         "params:ingestion": IngestionConfig(store_dir=tmp_path / "store"),
         "params:training": TrainingConfig(checkpoint_dir=tmp_path),
         "params:report": ReportConfig(page_dir=tmp_path / "page"),
@@ -160,6 +172,15 @@ def test_ensemble_of_another_split_is_left_out_and_one_of_this_speaks_first(valu
     assert done["report_scores"]["kind"].tolist()[:4].count("nested") == 1
 
 
+def test_ensemble_whose_tables_are_of_two_runs_is_left_out(values: dict[str, Any]) -> None:
+    fitting = make_ensemble(draw_members())
+    fitting.digests.update(digest_present(values["images"], values["folds"]))
+    mixed = replace(fitting, weights=fitting.weights.assign(weight=[0.9, 0.1]))
+    done = run({**values, "last_ensemble": mixed})
+    assert done["reported"].main == GOOD
+    assert "The last ensemble is not what its weights make of its members" in done["report_page"]
+
+
 def test_ensemble_of_members_that_are_gone_is_shown_without_what_came_before_its_temperature(
     values: dict[str, Any],
 ) -> None:
@@ -192,6 +213,45 @@ def test_no_more_images_are_shown_than_asked_for_and_the_page_says_so(values: di
     assert len(done["shown_images"].images) == 40
     assert done["shown_images"].images["image_id"].is_monotonic_increasing
     assert "40 of 132 (report.max_images)" in done["report_page"]
+    assert '"nKnown":132' in done["report_page"]
+
+
+def test_heat_maps_are_counted_among_the_images_of_the_page(
+    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everywhere = HeatMaps(GOOD, {name: np.zeros((2, 2), np.uint8) for name in values["folds"]["image_id"]})
+    monkeypatch.setattr("podium.pipelines.report.nodes.explain_or_say_why_not", lambda *_: everywhere)
+    for max_images in (30, 1000):
+        done = run({**values, "params:report": ReportConfig(max_images=max_images, thumbnail_px=32)})
+        n = int((done["shown_images"].images["subset"] == "train").sum())
+        overview = " ".join(done["report_sections"][0].html.split())
+        assert f"For the {n} training images of this page with the largest loss" in overview
+
+
+@pytest.mark.parametrize("changed", ["nothing", "group_id", "settings"])
+def test_proof_of_other_groups_or_settings_does_not_count(values: dict[str, Any], changed: str) -> None:
+    """What training would refuse, the page must not call proven."""
+    proven = digest_proven(values["images"], values["folds"], values["params:leaks"])
+    values["leak_proof"] = {**proven, "n_leaks": 0, "n_conflicts": 0}
+    if changed == "group_id":
+        train = values["images"]["subset"] == "train"
+        values["images"].loc[train, "group_id"] += "와 친구"
+    if changed == "settings":
+        values["params:leaks"] = LeaksConfig(not_copies={"얼굴": [["a", "b"]]})
+    page = run(values)["report_page"]
+    assert ("none in this split" in page) == (changed == "nothing")
+    assert ("not proven for this split" in page) == (changed != "nothing")
+
+
+def test_page_is_written_although_an_organisers_file_is_gone(values: dict[str, Any]) -> None:
+    gone = values["folds"]["image_id"].iloc[5]
+    (values["competition"].root / gone).unlink()
+    done = run(values)
+    assert gone not in [
+        Path(path).relative_to(values["competition"].root).as_posix() for path in done["by_prediction"]["path"]
+    ]
+    assert len(done["by_prediction"]) == len(values["folds"]) - 1
+    assert f"files of 1 training images are gone, such as {gone}." in done["report_sections"][0].html
 
 
 def test_without_any_member_it_says_how_to_train_one(tmp_path: Path) -> None:
@@ -238,13 +298,39 @@ def test_contested_images_are_those_with_different_votes() -> None:
 def test_every_held_out_image_is_linked_below_its_true_and_its_predicted_class(tmp_path: Path) -> None:
     ids = REPORTED.members.images["image_id"]
     images = pd.DataFrame({"image_id": ids, "path": ids + ".원본"})
-    table = link_predictions(REPORTED, images, CLASSES, ImageFolder(format="image_folder", root=tmp_path))
+    (tmp_path / "학습").mkdir()
+    for path in images["path"]:
+        (tmp_path / path).touch()
+    done = link_predictions(REPORTED, images, CLASSES, ImageFolder(format="image_folder", root=tmp_path))
+    assert done["missing_originals"] == []
+    table = done["by_prediction"]
     names, said = CLASSES["class_name"].to_numpy(), REPORTED.get_oof("ensemble").argmax(axis=1)
     expected = {
-        (f"{names[true]}_as_{names[predicted]}", image_id.replace("/", "_"), str(tmp_path / f"{image_id}.원본"))
+        (f"{names[true]}_as_{names[predicted]}", image_id.removeprefix("학습/"), str(tmp_path / f"{image_id}.원본"))
         for image_id, true, predicted in zip(ids, REPORTED.labels, said, strict=True)
     }
     assert set(table.itertuples(index=False, name=None)) == expected
+
+
+def test_pairs_of_classes_whose_folders_would_be_called_alike_have_two() -> None:
+    names = ["a", "b_as_c", "a_as_b", "c"]
+    folders = name_folders(np.array([0, 2, 0, 2]), np.array([1, 3, 1, 2]), names)
+    assert folders[0] == folders[2] == "a_as_b_as_c"
+    assert len(set(folders)) == 3 and folders[3] == "a_as_b_as_a_as_b"
+
+
+def test_weights_that_are_damaged_are_told_and_the_page_goes_on(values: dict[str, Any], tmp_path: Path) -> None:
+    weights = {}
+    for fold in (0, 1):
+        weights[f"{GOOD}/fold_{fold}"] = tmp_path / f"{fold}.safetensors"
+        data = {"tensors": {"w": torch.zeros(1)}, "header": {"recipe": Recipe(name="기본").model_dump(mode="json")}}
+        WeightsDataset(filepath=weights[f"{GOOD}/fold_{fold}"].as_posix()).save(data)
+    weights[f"{GOOD}/fold_0"].write_bytes(b"not weights")
+    values["trained_members"] = replace(values["trained_members"], weights=weights)
+    done = run(values)
+    assert f"The weights of {GOOD}/fold_0 are damaged" in done["report_sections"][0].html
+    assert [one.member for one in done["configurations"]] == [GOOD]  # by what the other fold says
+    assert f"No heat maps of {POOR}: its weights are not on this machine." in done["report_page"]
 
 
 def test_changed_leaves_are_counted_in_the_log(caplog: pytest.LogCaptureFixture, values: dict[str, Any]) -> None:

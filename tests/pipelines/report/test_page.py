@@ -3,9 +3,16 @@ import pandas as pd
 
 from pipelines.report.drawn_members import ATTRIBUTES, CLASSES, GOOD, MATE, PRESENT, make_reported
 from podium.browser import Gallery, Section
+from podium.class_parts import list_parts
 from podium.pipelines.report.explaining import HeatMaps
-from podium.pipelines.report.page import Shown, count_facts, describe_labels, describe_proof, make_gallery
-from podium.pipelines.report.scoring import list_parts
+from podium.pipelines.report.page import (
+    Shown,
+    count_facts,
+    describe_labels,
+    describe_missing,
+    describe_proof,
+    make_gallery,
+)
 
 REPORTED = make_reported()
 TRAIN, TEST = REPORTED.members.images["image_id"].tolist(), REPORTED.members.test_ids.tolist()
@@ -21,6 +28,7 @@ SHOWN = Shown(
         }
     ),
     [b"a", b"b", b"c", b"d"],
+    11,
 )
 SUSPECTS = pd.DataFrame(
     {"image_id": [TRAIN[50], TRAIN[7]], "suspicion": [0.9, 0.7], "suggested_class": ["착용 여", "미착용 남"]}
@@ -89,9 +97,22 @@ def test_labels_say_whose_they_are() -> None:
 
 
 def test_leaks_are_told_and_a_proof_of_something_else_is_none() -> None:
-    proof = {**PRESENT, "n_leaks": 0, "n_conflicts": 0}
-    assert describe_proof(proof, REPORTED) == "none in this split"
-    assert "2 in this split, so its scores are flattered" in describe_proof({**proof, "n_leaks": 2}, REPORTED)
-    assert "4 copies have labels that contradict" in describe_proof({**proof, "n_conflicts": 4}, REPORTED)
-    for other in ({}, {**proof, "split_digest": "0"}, {**proof, "content_digest": "0"}):
-        assert describe_proof(other, REPORTED).startswith("not proven")
+    present = {**PRESENT, "group_digest": "1", "settings_digest": "2"}
+    proof = {**present, "n_leaks": 0, "n_conflicts": 0}
+    assert describe_proof(proof, present) == "none in this split"
+    assert "2 in this split, so its scores are flattered" in describe_proof({**proof, "n_leaks": 2}, present)
+    assert "4 copies have labels that contradict" in describe_proof({**proof, "n_conflicts": 4}, present)
+    for other in ({}, *({**proof, key: "0"} for key in present)):
+        assert describe_proof(other, present).startswith("not proven")
+
+
+def test_page_knows_how_many_images_there_are_beyond_those_shown() -> None:
+    gallery = make()
+    assert gallery.n_images_known == 11
+    assert gallery.content == PRESENT["content_digest"]  # so that marks outlive another choice of images
+
+
+def test_files_that_are_gone_are_told_and_none_is_not() -> None:
+    assert describe_missing([]) == []
+    (told,) = describe_missing(["학습/가.jpg", "학습/나.jpg"])
+    assert told.startswith("The organisers' files of 2 training images are gone, such as 학습/가.jpg.")

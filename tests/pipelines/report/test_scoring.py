@@ -4,6 +4,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
 
 from pipelines.report.drawn_members import ATTRIBUTES, CLASSES, GOOD, N_CLASSES, POOR, make_reported
+from podium.class_parts import list_parts
 from podium.ensembling.criteria import BOUNDS, Criterion, score
 from podium.ensembling.resampling import bootstrap_scores, make_interval
 from podium.pipelines.ensemble.config import EnsembleConfig
@@ -14,8 +15,8 @@ from podium.pipelines.report.scoring import (
     Candidate,
     draw_counts,
     draw_groups,
-    list_parts,
     score_all,
+    score_candidates,
     score_values,
 )
 
@@ -155,3 +156,43 @@ def test_dependent_images_make_wider_intervals() -> None:
         row = score_all(Candidate("가", "", said), part, labels, groups, draw_groups(groups, 300, 0), 0.9)
         widths.append(row["accuracy_high"] - row["accuracy_low"])
     assert widths[1] == pytest.approx(2 * widths[0], rel=0.25)  # four alike count for one: twice the standard error
+
+
+@pytest.mark.parametrize("criterion", ["macro_f1", "accuracy", "log_loss"])
+def test_difference_to_the_best_is_that_of_scikit_learn_in_the_same_draws(criterion: Criterion) -> None:
+    """Draw by draw, images are repeated as often as their group was drawn, and both tables scored on them."""
+    config = EnsembleConfig(n_draws=100, seed=5, criterion=criterion)
+    groups, labels = REPORTED.members.groups, REPORTED.labels
+    draws = draw_groups(groups, config.n_draws, config.seed)
+    candidates = [Candidate(name, "out of fold", REPORTED.get_oof(name)) for name in (POOR, GOOD)]
+    part = list_parts(CLASSES, ATTRIBUTES)[0]
+    rows = {row["member"]: row for row in score_candidates(candidates, part, labels, groups, draws, config)}
+    assert np.isnan([rows[GOOD][key] for key in ("behind", "behind_low", "behind_high")]).all()
+
+    def measure(name: str, picked: np.ndarray) -> float:
+        said, true = REPORTED.get_oof(name)[picked], labels[picked]
+        if criterion == "log_loss":
+            return -float(log_loss(true, normalize(said), labels=range(N_CLASSES)))
+        answers = said.argmax(axis=1)
+        return float(
+            accuracy_score(true, answers) if criterion == "accuracy" else f1_score(true, answers, average="macro")
+        )
+
+    everything = np.arange(len(labels))
+    lacking = measure(GOOD, everything) - measure(POOR, everything)
+    assert rows[POOR]["behind"] == pytest.approx(lacking, abs=1e-6) and lacking > 0
+    drawn = []
+    for times in draws.astype(int):
+        picked = np.repeat(everything, times[groups])
+        drawn.append(measure(GOOD, picked) - measure(POOR, picked))
+    expected = make_interval(lacking, np.array(drawn), config.level)
+    found = (rows[POOR]["behind_low"], rows[POOR]["behind_high"])
+    assert found == pytest.approx((expected.low, expected.high), abs=1e-5)
+
+
+def test_table_chosen_on_these_images_is_neither_the_best_nor_behind_it() -> None:
+    whole = TABLES["report_scores"].query("attribute == ''")
+    assert whole.loc[whole["kind"] == CHOSEN_HERE, "behind"].isna().all()
+    honest = whole[whole["kind"] != CHOSEN_HERE]
+    assert honest["behind"].isna().sum() == 1 and np.isnan(honest["behind"].iloc[0])
+    assert (honest["behind"].iloc[1:] >= 0).all()

@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.report.drawn_members import ATTRIBUTES, CLASSES, GOOD, MATE, POOR, draw_history, make_reported
 from podium.browser import Section
+from podium.class_parts import list_parts
 from podium.pipelines.ensemble.config import EnsembleConfig
 from podium.pipelines.report.explaining import HeatMaps
 from podium.pipelines.report.members import Reported
@@ -20,7 +21,6 @@ from podium.pipelines.report.nodes import (
     score_reported,
     suspect_labels,
 )
-from podium.pipelines.report.scoring import list_parts
 from podium.pipelines.report.sections import Findings, choose_epoch, list_pairs, plan_curves, write_sections
 from podium.vision.recipe import Recipe
 
@@ -62,6 +62,7 @@ def make_findings(reported: Reported, classes: pd.DataFrame = CLASSES, attribute
         contested=list_contested_test_images(reported, classes),
         configurations=compare_configurations(reported, {})["configurations"],
         level=CONFIG.level,
+        criterion=CONFIG.criterion,
     )
 
 
@@ -186,6 +187,48 @@ def test_chosen_epoch_is_the_first_best_by_the_recipes_criterion(criterion: str,
 def test_epoch_without_a_score_is_never_chosen() -> None:
     history = draw_history(0).assign(val_loss=[np.nan, 0.5, 0.4, 0.4])
     assert choose_epoch(history, "val_loss", "min") == 2
+
+
+def test_history_without_any_score_has_curves_and_no_ring() -> None:
+    lost = draw_history(0).assign(val_loss=np.nan, val_macro_f1=np.nan)
+    for criterion in ("loss", "macro_f1"):
+        plan = plan_curves(pd.concat([lost, draw_history(1)]), criterion)
+        assert [one["chosen"] for one in plan["epochs"]] == [None, 3 if criterion == "loss" else 1]
+        assert [len(line["marked"]) for line in plan["charts"][1]["lines"]] == [0, 1]
+    text = write(make_findings(replace(make_reported(), histories={GOOD: lost})))["curves"].text
+    assert "fold 0 none, since no epoch has a value" in squeeze(text)
+
+
+def test_suspicion_is_explained_as_it_is_computed(readers: dict[str, Reader]) -> None:
+    findings = make_findings(make_reported())
+    many = pd.concat([findings.suspects] * 10, ignore_index=True)
+    text = squeeze(write(replace(findings, suspects=many))["suspects"].text)
+    assert "Suspicion is one less the probability of the label" in text
+    reported = findings.reported
+    rows = reported.members.images["image_id"].tolist()
+    for suspect in findings.suspects.to_dict("records"):
+        row = rows.index(suspect["image_id"])
+        chance = float(reported.get_oof(reported.main)[row, reported.labels[row]])
+        assert suspect["suspicion"] == pytest.approx(1 - chance, abs=1e-6)
+
+
+def test_so_many_suspects_that_the_models_are_to_blame_come_with_a_warning() -> None:
+    findings = make_findings(make_reported())
+    n = len(findings.reported.labels)
+    for n_suspects, is_told in ((n // 5, False), (n // 5 + 1, True)):
+        suspects = pd.concat([findings.suspects] * n, ignore_index=True).head(n_suspects)
+        text = squeeze(write(replace(findings, suspects=suspects))["suspects"].text)
+        assert ("So many say more of the models than of the labels" in text) == is_told
+
+
+def test_best_member_is_behind_nobody_and_the_others_by_the_difference_of_scores(readers: dict[str, Reader]) -> None:
+    text = squeeze(readers["scores"].text)
+    scores = make_findings(make_reported()).scores
+    whole = scores[(scores["attribute"] == "") & (scores["kind"] != "chosen on these images")]
+    behind = whole["behind"].dropna()
+    assert "macro F1 behind the best" in text and len(behind) == len(whole) - 1
+    for row in whole[whole["behind"].notna()].to_dict("records"):
+        assert f"{row['behind']:.4f} {row['behind_low']:.4f}–{row['behind_high']:.4f}" in text
 
 
 def test_member_put_together_of_others_has_scores_but_no_curve() -> None:

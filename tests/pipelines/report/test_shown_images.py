@@ -1,19 +1,15 @@
 import os
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from pipelines.report.drawn_members import GOOD, make_reported
 from podium.pipelines.report.shown_images import (
     choose_images,
-    choose_size,
     find_original,
     list_images,
-    shrink_thumbnails,
     spread_over_images,
 )
 
@@ -97,31 +93,6 @@ def test_images_are_listed_by_id_with_the_fold_that_held_them_out() -> None:
     table = list_images(images, pd.DataFrame({"image_id": ["나"], "fold": [2]}))
     assert table["image_id"].tolist() == ["가", "나", "다"]
     assert table["fold"].tolist() == [pd.NA, 2, pd.NA] and table["fold"].dtype == "Int64"
-
-
-def make_thumbnail(width: int, height: int) -> bytes:
-    pixels = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG")
-    return file.getvalue()
-
-
-def test_thumbnails_shrink_to_the_side_that_is_asked_for_and_small_ones_stay_as_they_are() -> None:
-    large, small = make_thumbnail(224, 112), make_thumbnail(60, 90)
-    assert shrink_thumbnails([large, small], 224) == [large, small]
-    shrunk, same = shrink_thumbnails([large, small], 96)
-    assert same == small
-    with Image.open(BytesIO(shrunk)) as image:
-        assert (image.size, image.format) == ((96, 48), "JPEG")
-    assert shrink_thumbnails([large], 96) == [shrunk]
-
-
-@pytest.mark.parametrize(
-    ("n_images", "asked", "side"),
-    [(100, None, 224), (5_000, None, 224), (5_001, None, 128), (20_000, None, 96), (100_000, None, 64), (9, 64, 64)],
-)
-def test_more_images_have_smaller_thumbnails(n_images: int, asked: int | None, side: int) -> None:
-    assert choose_size(n_images, asked) == side
 
 
 def test_original_is_found_from_the_page(tmp_path: Path) -> None:

@@ -22,6 +22,11 @@ function wordJudgement(judged) {
   return { right: "right", wrong: "wrong", "": "unknown" }[judged];
 }
 
+// What stands before a class. A member is no truth: whom it contradicts is other, not wrong.
+function signJudgement(judged) {
+  return (state.reference >= 0 ? { right: "=", wrong: "≠", "": "" } : { right: "✓", wrong: "✗", "": "" })[judged];
+}
+
 function listTests() {
   const tests = [];
   const { subset, fold, answer, group, mark, suspect, heat } = state;
@@ -31,7 +36,7 @@ function listTests() {
   if (state.true !== "") tests.push((row) => referenceOf(row) === Number(state.true));
   if (state.predicted !== "") tests.push((row) => predictedOf(row) === Number(state.predicted));
   if (group) tests.push((row) => images.group[row] >= 0 && data.groupNames[images.group[row]] === group);
-  if (mark) tests.push((row) => (mark === "none" ? !marks.has(row) : marks.has(row) && (mark === "any" || marks.get(row).mark === mark)));
+  if (mark) tests.push((row) => (mark === "none" ? !findMark(row) : findMark(row) && (mark === "any" || findMark(row).mark === mark)));
   if (suspect) tests.push((row) => !Number.isNaN(images.suspicion[row]));
   if (heat) tests.push((row) => heatMapOf.has(row));
   for (const attribute of data.attributes) {

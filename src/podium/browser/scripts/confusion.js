@@ -37,8 +37,11 @@ function drawConfusion() {
   let right = 0;
   for (let label = 0; label < n; label++) right += counts[label * n + label];
   const verb = state.reference < 0 ? "right" : "the same";
+  const counted = data.nKnown > nImages
+    ? `${right} ${verb} of the ${total} images counted here. The page shows ${nImages} of ${data.nKnown} images, chosen for their errors: see Scores for shares of all.`
+    : `${right} of ${total} images ${verb} (${writeShare(right / total)}).`;
   byId("podium-confusion-told").textContent = total
-    ? `${members[state.member].name}: ${right} of ${total} images ${verb} (${writeShare(right / total)}). Each cell opens its images. Rows are the ${nameReference()}, columns the predicted one; the stronger the colour, the larger the share of the row.`
+    ? `${members[state.member].name}: ${counted} Each cell opens its images. Rows are the ${nameReference()}, columns the predicted one; the stronger the colour, the larger the share of the row.`
     : "There is no image of which both classes are known: choose another member to hold the prediction against.";
   box.replaceChildren();
   if (!total) return;
@@ -83,8 +86,8 @@ function makeCell(names, i, j, count, total, open) {
   const words = `${names[i]} predicted as ${names[j]}: ${count} ${count === 1 ? "image" : "images"}`;
   const button = make("button", { type: "button", tabindex: -1, "aria-label": words, title: words, onclick: () => open(i, j) }, String(count));
   const share = count / total;
-  button.style.background = `color-mix(in oklab, var(--${i === j ? "good" : "bad"}) ${Math.round(12 + 88 * share)}%, var(--paper))`;
-  if (share > 0.5) button.style.color = "var(--paper)";
+  const percent = Math.round(8 + 47 * share); // up to 55: ink stays readable on it, by day and by night
+  button.style.background = `color-mix(in oklab, var(--${i === j ? "good" : "bad"}) ${percent}%, var(--paper))`;
   cell.append(button);
   return cell;
 }

@@ -65,7 +65,7 @@ function showVerdict(row) {
   const judged = judge(row);
   const said = predictedOf(row);
   const line = byId("podium-verdict");
-  const sign = { right: "✓ ", wrong: "✗ ", "": "" }[judged];
+  const sign = judged ? `${signJudgement(judged)} ` : "";
   const reference = referenceOf(row) >= 0 ? nameClass(referenceOf(row)) : state.reference < 0 ? "unknown" : "no answer";
   line.replaceChildren(
     `${nameReference()}: `, make("strong", {}, reference), make("br"), `predicted by ${members[state.member].name}: `,
@@ -159,7 +159,7 @@ function showGroup(row) {
 }
 
 function showMark(row) {
-  const mark = marks.get(row);
+  const mark = findMark(row);
   for (const button of byId("podium-mark").querySelectorAll("[data-mark]")) {
     button.setAttribute("aria-pressed", (mark?.mark ?? "") === button.dataset.mark);
     button.disabled = !mayMark(row, button.dataset.mark);
@@ -192,12 +192,12 @@ function buildDetail() {
   }
   byId("podium-right-class").addEventListener("change", (event) => {
     if (event.target.value === "") return;
-    setMark(openRow(), { mark: "label_wrong", label: Number(event.target.value), note: marks.get(openRow())?.note ?? "" });
+    setMark(openRow(), { mark: "label_wrong", label: Number(event.target.value), note: findMark(openRow())?.note ?? "" });
   });
   byId("podium-note").addEventListener("change", (event) => {
     const row = openRow();
     if (row < 0) return;
-    setMark(row, { ...(marks.get(row) ?? { mark: "look_again", label: -1 }), note: event.target.value });
+    setMark(row, { ...(findMark(row) ?? { mark: "look_again", label: -1 }), note: event.target.value });
   });
   new ResizeObserver(fitPicture).observe(byId("podium-frame"));
 }

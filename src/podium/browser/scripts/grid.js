@@ -88,7 +88,7 @@ function fillTile(tile, row) {
   tile.className = `podium-tile${judged ? ` podium-${judged}` : ""}`;
   caption.children[0].textContent = known;
   caption.children[1].textContent = said;
-  const mark = marks.get(row);
+  const mark = findMark(row);
   badge.hidden = !mark;
   badge.textContent = mark ? wordMark(mark) : "";
   const spoken = [data.ids[row], known, said, mark ? `marked ${wordMark(mark)}` : ""].filter(Boolean).join(", ");
@@ -100,7 +100,7 @@ function fillTile(tile, row) {
 function describeClasses(row, judged) {
   const right = referenceOf(row);
   const said = predictedOf(row);
-  const sign = { right: "✓", wrong: "✗", "": "?" }[judged];
+  const sign = signJudgement(judged) || "?";
   const kind = state.reference < 0 ? (images.isTest[row] ? "test image" : "true class unknown") : "";
   return [right >= 0 ? nameClass(right) : kind || "no answer", `${sign} ${said >= 0 ? nameClass(said) : "no answer"}`];
 }

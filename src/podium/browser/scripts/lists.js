@@ -8,20 +8,23 @@ function showMarks() {
   if (state.view !== "marks") return;
   const body = byId("podium-mark-table").tBodies[0];
   body.replaceChildren();
-  for (const row of [...marks.keys()].sort((first, second) => first - second)) body.append(makeMarkLine(row));
+  for (const id of listMarked()) body.append(makeMarkLine(id));
   if (marks.size === 0) body.append(make("tr", {}, make("td", { colspan: 5, class: "soft" }, "No image is marked yet: open one and press 1, 2 or 3.")));
 }
 
-function makeMarkLine(row) {
-  const mark = marks.get(row);
-  const url = findThumbnail(row);
-  const open = make("button", { type: "button", onclick: () => change({ image: data.ids[row] }) }, ...(url ? [make("img", { src: url, alt: "" }), " "] : []), data.ids[row]);
-  const classes = images.label[row] >= 0 ? nameClass(images.label[row]) : "";
+function makeMarkLine(id) {
+  const { mark, label, note, before } = marks.get(id);
   return make(
-    "tr", {}, make("td", {}, open), make("td", {}, MARK_NAMES[mark.mark]),
-    make("td", {}, mark.mark === "label_wrong" ? `${classes} → ${nameClass(mark.label)}` : classes), make("td", {}, mark.note),
-    make("td", {}, make("button", { type: "button", "aria-label": `remove the mark of ${data.ids[row]}`, onclick: () => setMark(row, null) }, "remove")),
+    "tr", {}, make("td", {}, ...nameMarked(id)), make("td", {}, MARK_NAMES[mark]),
+    make("td", {}, mark === "label_wrong" ? `${before} → ${nameClass(label)}` : before), make("td", {}, note),
+    make("td", {}, make("button", { type: "button", "aria-label": `remove the mark of ${id}`, onclick: () => changeMark(id, null) }, "remove")),
   );
+}
+
+function nameMarked(id) {
+  if (!rowOfId.has(id)) return [id, make("span", { class: "soft" }, " (not among the images of this page)")];
+  const url = findThumbnail(rowOfId.get(id));
+  return [make("button", { type: "button", onclick: () => change({ image: id }) }, ...(url ? [make("img", { src: url, alt: "" }), " "] : []), id)];
 }
 
 function buildLists() {

@@ -2,7 +2,9 @@
 
 const MARK_NAMES = { label_wrong: "label wrong", exclude: "exclude", look_again: "look again" };
 const MARKS_KEY = `podium marks ${data.competition} ${data.key}`;
-const marks = new Map(); // row → { mark, label (the right class, -1: none), note }
+// By id: { mark, label (the right class, -1: none), note, before (the name of the class when it was marked) }. A page that
+// shows a choice of the images keeps the marks of the others.
+const marks = new Map();
 const undoable = [];
 let isKept = true;
 
@@ -11,10 +13,9 @@ function readMarks() {
     localStorage.setItem("podium try", "");
     localStorage.removeItem("podium try");
     const kept = JSON.parse(localStorage.getItem(MARKS_KEY) ?? "{}");
-    for (const [id, { mark, className, note }] of Object.entries(kept)) {
-      const row = rowOfId.get(id);
-      const label = data.classNames.indexOf(className);
-      if (row !== undefined && mark in MARK_NAMES) marks.set(row, { mark, label: mark === "label_wrong" ? label : -1, note: String(note) });
+    for (const [id, { mark, className, note, before = "" }] of Object.entries(kept)) {
+      const label = mark === "label_wrong" ? data.classNames.indexOf(className) : -1;
+      if (Object.hasOwn(MARK_NAMES, mark) && (mark !== "label_wrong" || label >= 0)) marks.set(id, { mark, label, note: String(note), before: String(before) });
     }
   } catch {
     isKept = false;
@@ -23,8 +24,8 @@ function readMarks() {
 
 function keepMarks() {
   const kept = {};
-  for (const [row, { mark, label, note }] of marks) {
-    kept[data.ids[row]] = { mark, className: label >= 0 ? data.classNames[label] : "", note };
+  for (const [id, { mark, label, note, before }] of marks) {
+    kept[id] = { mark, className: label >= 0 ? data.classNames[label] : "", note, before };
   }
   try {
     localStorage.setItem(MARKS_KEY, JSON.stringify(kept));
@@ -33,16 +34,32 @@ function keepMarks() {
   }
 }
 
-// Set the mark of an image, or take it away (null); every change can be undone.
-function setMark(row, mark) {
-  undoable.push([row, marks.get(row) ?? null]);
-  putMark(row, mark);
-  tell(mark ? `${data.ids[row]}: ${wordMark(mark)}` : `${data.ids[row]}: no mark`);
+function findMark(row) {
+  return marks.get(data.ids[row]);
 }
 
-function putMark(row, mark) {
-  if (mark) marks.set(row, mark);
-  else marks.delete(row);
+// List the ids with marks: images of this page in their order, then the others.
+function listMarked() {
+  const absent = [...marks.keys()].filter((id) => !rowOfId.has(id));
+  return [...data.ids.filter((id) => marks.has(id)), ...absent.sort()];
+}
+
+// Set the mark of an image of this page.
+function setMark(row, { mark, label, note }) {
+  const before = images.label[row] >= 0 ? nameClass(images.label[row]) : "";
+  changeMark(data.ids[row], { mark, label, note, before });
+}
+
+// Set the mark of any image, or take it away (null); every change can be undone.
+function changeMark(id, mark) {
+  undoable.push([id, marks.get(id) ?? null]);
+  putMark(id, mark);
+  tell(mark ? `${id}: ${wordMark(mark)}` : `${id}: no mark`);
+}
+
+function putMark(id, mark) {
+  if (mark) marks.set(id, mark);
+  else marks.delete(id);
   keepMarks();
   for (const listener of listeners) listener(new Set(["marks"]));
 }
@@ -51,14 +68,12 @@ function undoMark() {
   const last = undoable.pop();
   if (!last) return tell("nothing to undo");
   putMark(...last);
-  return tell(`undone: ${data.ids[last[0]]}`);
+  return tell(`undone: ${last[0]}`);
 }
 
 function forgetMarks() {
-  for (const row of [...marks.keys()]) {
-    undoable.push([row, marks.get(row)]);
-    marks.delete(row);
-  }
+  undoable.push(...marks);
+  marks.clear();
   keepMarks();
   for (const listener of listeners) listener(new Set(["marks"]));
 }
@@ -86,9 +101,9 @@ function markImage(row, mark) {
     tell("a test image can be looked at again; only training images change");
     return true;
   }
-  const before = marks.get(row);
+  const before = findMark(row);
   if (mark === "") {
-    if (before) setMark(row, null);
+    if (before) changeMark(data.ids[row], null);
     return true;
   }
   const note = before?.note ?? "";
@@ -106,13 +121,12 @@ function quoteField(text) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-// The table as RFC 4180 has it, in the order of images.
+// The table as RFC 4180 has it, in the order of images; those that this page does not show come last.
 function writeMarks() {
   const lines = [["image_id", "mark", "class_name", "class_before", "note"]];
-  for (const row of [...marks.keys()].sort((first, second) => first - second)) {
-    const { mark, label, note } = marks.get(row);
-    const before = images.label[row] >= 0 ? nameClass(images.label[row]) : "";
-    lines.push([data.ids[row], mark, mark === "label_wrong" ? nameClass(label) : "", before, note]);
+  for (const id of listMarked()) {
+    const { mark, label, note, before } = marks.get(id);
+    lines.push([id, mark, mark === "label_wrong" ? nameClass(label) : "", before, note]);
   }
   return lines.map((fields) => `${fields.map(quoteField).join(",")}\r\n`).join("");
 }

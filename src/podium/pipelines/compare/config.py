@@ -4,6 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+OWN_NAME = "podium"
+"""What the own ensemble is called among teammates."""
+
 
 class CompareConfig(BaseModel):
     """How teammates' answers become one.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from podium.errors import InputError
-from podium.pipelines.compare.config import CompareConfig
+from podium.pipelines.compare.config import OWN_NAME, CompareConfig
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.submission.nodes import check_submission
 from podium.pipelines.training.member import digest_present
@@ -19,8 +19,6 @@ from podium.teammates.tables import to_name
 from podium.teammates.votes import KINDS, cast_votes, order_weights
 
 logger = logging.getLogger(__name__)
-
-OWN_NAME = "podium"
 
 
 def check_answers(

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from podium.browser import AttributeOfClasses, Gallery, Section
+from podium.browser import AttributeOfClasses, Gallery, Section, choose_size, shrink_thumbnails
+from podium.class_parts import WHOLE, list_parts
 from podium.errors import InputError
 from podium.pages import render_page
-from podium.pipelines.report.scoring import WHOLE, list_parts
-from podium.pipelines.report.shown_images import choose_size, shrink_thumbnails
+from podium.pipelines.compare.config import OWN_NAME
 from podium.teammates.answers import Answers
 from podium.teammates.votes import KINDS
 
@@ -48,6 +48,7 @@ def make_gallery(
     voted = {
         name_vote(kind, names): spread_vote(votes[kind], parts[0].values) for kind in KINDS if votes[kind].ne("").all()
     }
+    main, reference = choose_opposites(names, name_vote(submitted, names))
     members = {one.name: spread_answers(one, len(classes)) for one in answers} | voted
     images = pd.DataFrame({"image_id": votes["image_id"].astype("str"), "subset": "test", "original": ""})
     return Gallery(
@@ -65,13 +66,28 @@ def make_gallery(
             suspicion=np.nan,
         ),
         members=members,
-        main=name_vote(submitted, names),
+        main=main,
         thumbnails=pictures,
         sections=[Section("Agreement", "agreement", write_agreement(answers, votes, agreement, list(voted)))],
         class_only=[one.name for one in answers if one.probabilities is None] + list(voted),
         voters=names,
-        reference=names[0],
+        reference=reference,
     )
+
+
+def choose_opposites(names: Sequence[str], submitted: str) -> tuple[str, str]:
+    """Choose who is held against whom when the page opens; nobody here has the truth.
+
+    The submitted vote against the own blend; without one, the first teammate against the vote.
+
+    Args:
+        names: Of the teammates, and of the own blend where it takes part.
+        submitted: Name of the vote.
+
+    Returns:
+        Who predicts, and who is the reference.
+    """
+    return (submitted, OWN_NAME) if OWN_NAME in names else (names[0], submitted)
 
 
 def name_vote(kind: str, names: Sequence[str]) -> str:

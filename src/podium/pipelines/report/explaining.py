@@ -1,13 +1,14 @@
 """What a model looked at: heat maps of the training images that went most wrong."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from kedro.io.core import DatasetError
 
 from podium.datasets.trained_members import TrainedMembers
 from podium.ensembling.criteria import log_losses
@@ -38,6 +39,11 @@ class HeatMaps:
     maps: dict[str, Map] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+    def keep(self, image_ids: Iterable[str]) -> "HeatMaps":
+        """Return those of some images alone."""
+        wanted = set(image_ids)
+        return replace(self, maps={name: heat_map for name, heat_map in self.maps.items() if name in wanted})
+
 
 def list_worst(reported: Reported, n_worst: int) -> pd.DataFrame:
     """List the held-out images with the largest loss: image_id, fold, label, and predicted (of the main speaker)."""
@@ -48,30 +54,30 @@ def list_worst(reported: Reported, n_worst: int) -> pd.DataFrame:
     return table.sort_values(["loss", "image_id"], ascending=[False, True], ignore_index=True).head(n_worst)
 
 
-def find_explainer(reported: Reported, store_dir: Path) -> tuple[str, list[str]]:
-    """Find the best member of ours that can be asked: its weights are there, and the pictures of its size.
+def find_obstacle(reported: Reported, name: str, trained: TrainedMembers, store_dir: Path) -> str:
+    """Say why a member of ours cannot be asked: weights of a fold or pictures of its size are missing.
 
     Args:
-        reported: Members and their headers.
+        reported: Members, their folds and headers.
+        name: The member.
+        trained: Where weights are.
         store_dir: Where image stores lie, one a preparation.
 
     Returns:
-        Its name, or ``''``; and a sentence on each better one that cannot be asked.
+        What is wrong, as the end of a sentence; ``''``: nothing that can be seen from outside.
     """
-    notes = []
-    for name in reported.order:
-        header = reported.headers.get(name)
-        if name not in reported.headers:
-            continue  # a teammate's
-        if header is None:
-            notes.append(f"No heat maps of {name}: its weights are not on this machine.")
-        elif "input_spec" not in header:
-            notes.append(f"No heat maps of {name}: it joins others and has no network of its own.")
-        elif not (folder := store_dir / InputSpec.from_dict(header["input_spec"]).preparation).is_dir():
-            notes.append(f"No heat maps of {name}: its pictures ({folder.name}) are not kept on this machine.")
-        else:
-            return name, notes
-    return "", notes
+    folds = sorted(reported.members.images["fold"].unique())
+    missing = [str(fold) for fold in folds if f"{name}/fold_{fold}" not in trained.weights]
+    header = reported.headers[name]
+    if missing:
+        of_folds = "" if len(missing) == len(folds) else f" of fold {' and '.join(missing)}"
+        return f"its weights{of_folds} are not on this machine"
+    if header is None:
+        return "its weights are damaged"
+    if "input_spec" not in header:
+        return "it joins others and has no network of its own"
+    folder = store_dir / InputSpec.from_dict(header["input_spec"]).preparation
+    return "" if folder.is_dir() else f"its pictures ({folder.name}) are not kept on this machine"
 
 
 def explain_worst(
@@ -91,15 +97,14 @@ def explain_worst(
         By image_id, uint8 (height, width) over the whole picture, its long side 64.
 
     Raises:
-        InputError: The image store lacks some of the images, or is damaged.
+        InputError: The image store lacks some of the images, or is damaged; or weights are.
     """
-    from podium.datasets.weights import WeightsDataset
     from podium.vision.image_store import ImageStore
 
     known = images.set_index("image_id")
     maps: dict[str, Map] = {}
     for fold, rows in worst.groupby("fold"):
-        weights = WeightsDataset(filepath=trained.weights[f"{member}/fold_{fold}"].as_posix()).load()
+        weights = _load_weights(trained, f"{member}/fold_{fold}")
         spec = InputSpec.from_dict(weights["header"]["input_spec"])
         store = ImageStore(store_dir / spec.preparation)
         described = known.loc[rows["image_id"]]
@@ -109,6 +114,16 @@ def explain_worst(
         for image_id, heat_map, size in zip(rows["image_id"], found, sizes, strict=True):
             maps[str(image_id)] = cover_picture(heat_map, spec, size)
     return maps
+
+
+def _load_weights(trained: TrainedMembers, partition: str) -> dict[str, Any]:
+    from podium.datasets.weights import WeightsDataset
+
+    try:
+        loaded: dict[str, Any] = WeightsDataset(filepath=trained.weights[partition].as_posix()).load()
+    except DatasetError as error:
+        raise InputError("Weights cannot be read:", [f"{partition}: damaged, or not written by Podium"]) from error
+    return loaded
 
 
 def cover_picture(heat_map: Map, spec: InputSpec, size_px: tuple[int, int]) -> Map:
@@ -164,14 +179,22 @@ def _weigh_axis(n_out: int, n_in: int, seen_share: float, inner_share: float) ->
 def explain_or_say_why_not(
     reported: Reported, trained: TrainedMembers, images: pd.DataFrame, n_worst: int, store_dir: Path, compute: Compute
 ) -> HeatMaps:
-    """Make heat maps of the worst images by the best member that can be asked; a report goes on without them."""
+    """Make heat maps of the worst images by the best member that can be asked; a report goes on without them.
+
+    What stops a member may show only when its weights and pictures are read; then the next one is asked.
+    """
     if not n_worst:
         return HeatMaps()
-    member, notes = find_explainer(reported, store_dir)
-    if not member:
-        return HeatMaps(notes=notes)
-    try:
-        maps = explain_worst(list_worst(reported, n_worst), member, trained, images, store_dir, compute)
-    except InputError as error:
-        return HeatMaps(notes=[*notes, f"No heat maps of {member}: {error.heading} {'; '.join(error.cases[:3])}."])
-    return HeatMaps(member, maps, notes)
+    worst = list_worst(reported, n_worst)
+    notes: list[str] = []
+    for name in reported.order:
+        if name not in reported.headers:
+            continue  # a teammate's
+        obstacle = find_obstacle(reported, name, trained, store_dir)
+        if not obstacle:
+            try:
+                return HeatMaps(name, explain_worst(worst, name, trained, images, store_dir, compute), notes)
+            except InputError as error:
+                obstacle = f"{error.heading} {'; '.join(error.cases[:3])}"
+        notes.append(f"No heat maps of {name}: {obstacle}.")
+    return HeatMaps(notes=notes)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from kedro.io.core import DatasetError
 
 from podium.datasets.last_ensemble import LastEnsemble
 from podium.datasets.trained_members import TrainedMembers
@@ -20,6 +21,10 @@ ENSEMBLE = "ensemble"
 
 Probabilities = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+SAME_BLEND = 1e-3
+"""Two probabilities closer than this are the same but for rounding, in files and on other processors."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +112,14 @@ def lay_out(
     order = [members.names[place] for place in np.argsort(-reached, kind="stable")]  # names are sorted
     fitting, notes = _fit_ensemble(ensemble, members)
     held_out = sorted(members.images["fold"].unique())
-    headers, histories = {}, {}
+    headers: dict[str, dict[str, Any] | None] = {}
+    histories = {}
     for name in order:
         partitions = [f"{name}/fold_{fold}" for fold in held_out]
         if all(partition in trained.history for partition in partitions):
             histories[name] = pd.concat([trained.history[partition]() for partition in partitions], ignore_index=True)
-            headers[name] = trained.load_header(partitions[0])
+            headers[name], damaged = _read_header(trained, partitions)
+            notes += damaged
     return Reported(
         members=members,
         order=order,
@@ -122,6 +129,20 @@ def lay_out(
         histories=histories,
         notes=[*notes, *(f"Left out: {misfit}." for misfit in misfits)],
     )
+
+
+def _read_header(trained: TrainedMembers, partitions: list[str]) -> tuple[dict[str, Any] | None, list[str]]:
+    """Return what a member's weights say of it, by the first fold that can be read; and a note where one cannot."""
+    header, damaged = None, []
+    for partition in partitions:
+        try:
+            read = trained.load_header(partition)
+        except DatasetError:
+            damaged.append(partition)
+        else:
+            header = header or read
+    told = "are damaged: Podium did not write them, or not to the end"
+    return header, [f"The weights of {partition} {told}." for partition in damaged]
 
 
 def _fit_ensemble(ensemble: LastEnsemble | None, members: Members) -> tuple[ReportedEnsemble | None, list[str]]:
@@ -140,6 +161,9 @@ def _fit_ensemble(ensemble: LastEnsemble | None, members: Members) -> tuple[Repo
     gone = sorted(set(weights) - set(members.names))
     notes = [f"The ensemble was made of members that are gone: {', '.join(gone)}."] if gone else []
     of_member = np.array([weights.get(name, 0.0) for name in members.names])
+    if not gone and not _is_blend(ensemble, members, of_member, handed_in):
+        told = "is not what its weights make of its members: it was stopped halfway, or they were trained anew since;"
+        return None, [f"The last ensemble {told} kedro run --pipeline ensemble makes a new one."]
     return ReportedEnsemble(
         handed_in=handed_in,
         nested=nested,
@@ -148,6 +172,12 @@ def _fit_ensemble(ensemble: LastEnsemble | None, members: Members) -> tuple[Repo
         temperature=float(ensemble.decision["temperature"]),
         weights=weights,
     ), notes
+
+
+def _is_blend(ensemble: LastEnsemble, members: Members, of_member: Floats, handed_in: Probabilities) -> bool:
+    """Tell whether tables without versions and the weights beside them, which have some, are of one run."""
+    decision = Decision(float(ensemble.decision["temperature"]), tuple(ensemble.decision["offsets"]))
+    return bool(np.allclose(decision.apply(blend(members.oof, of_member)), handed_in, rtol=0.0, atol=SAME_BLEND))
 
 
 def _align(table: pd.DataFrame, image_ids: pd.Series) -> Probabilities | None:

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from podium.browser import Section
+from podium.browser import Section, choose_size, shrink_thumbnails
+from podium.class_parts import WHOLE, list_parts
 from podium.competitions.config import Competition
 from podium.datasets.last_ensemble import LastEnsemble
 from podium.datasets.trained_members import TrainedMembers
@@ -21,6 +23,8 @@ from podium.pipelines.ensemble.members import (
     make_members,
 )
 from podium.pipelines.ingestion.config import IngestionConfig
+from podium.pipelines.leaks.config import LeaksConfig
+from podium.pipelines.leaks.nodes import digest_proven
 from podium.pipelines.report.config import ReportConfig
 from podium.pipelines.report.configurations import (
     Configuration,
@@ -30,30 +34,34 @@ from podium.pipelines.report.configurations import (
 )
 from podium.pipelines.report.explaining import BATCH_SIZE, HeatMaps, explain_or_say_why_not
 from podium.pipelines.report.members import ENSEMBLE, Reported, lay_out
-from podium.pipelines.report.page import Shown, count_facts, describe_labels, describe_proof, make_gallery
+from podium.pipelines.report.page import (
+    Shown,
+    count_facts,
+    describe_labels,
+    describe_missing,
+    describe_proof,
+    make_gallery,
+)
 from podium.pipelines.report.scoring import (
     CHOSEN_HERE,
     NESTED,
     OUT_OF_FOLD,
-    WHOLE,
     Candidate,
     draw_groups,
-    list_parts,
-    score_all,
+    score_candidates,
     score_values,
 )
 from podium.pipelines.report.sections import VOTE, Findings, write_sections
 from podium.pipelines.report.shown_images import (
     choose_images,
-    choose_size,
     find_original,
     list_images,
-    shrink_thumbnails,
     spread_over_images,
 )
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.config import TrainingConfig
 from podium.pipelines.training.member import digest_present
+from podium.safe_names import flatten_paths, make_safe_names
 from podium.teammates.agreement import measure_entropy, measure_margin
 from podium.teammates.members import Expected, read_members
 
@@ -126,6 +134,7 @@ def score_reported(
     Returns:
         report_scores: member, kind (``out of fold``, of an ensemble ``nested`` and ``chosen on these images``),
         attribute (``''``: the class itself), macro_f1, accuracy, log_loss, each with ``_low`` and ``_high``, n_images;
+        behind, behind_low, behind_high: see :func:`~podium.pipelines.report.scoring.score_candidates`;
         classes first, best first by the criterion, the flattered score of the ensemble last.
 
         report_class_scores: member, kind, attribute, label (position of the value), value, n_images, precision, recall,
@@ -138,9 +147,9 @@ def score_reported(
     draws = draw_groups(groups, ensemble.n_draws, ensemble.seed)
     parts = list_parts(classes, attributes)
     rows = [
-        score_all(candidate, part, labels, groups, draws, ensemble.level)
+        row
         for part in parts
-        for candidate in [*candidates, *flattered]
+        for row in score_candidates([*candidates, *flattered], part, labels, groups, draws, ensemble)
     ]
     order = {part.attribute: number for number, part in enumerate(parts)}
     sign = 1 if ensemble.criterion == "log_loss" else -1
@@ -268,26 +277,48 @@ def draw_heat_maps(
 
 def link_predictions(
     reported: Reported, images: pd.DataFrame, classes: pd.DataFrame, competition: Competition
-) -> pd.DataFrame:
+) -> dict[str, Any]:
     """Sort the training images into folders ``<true>_as_<predicted>``, right ones too.
 
     Returns:
-        folder, name (of the link; the image_id on one level) and path (of the organisers' file, absolute).
+        by_prediction: folder, name (of the link; the image_id on one level) and path (of the organisers' file,
+        absolute); missing_originals: image_id of those whose file is no longer there, sorted.
     """
     names = classes.sort_values("label")["class_name"].to_numpy()
     predicted = reported.get_oof(reported.main).argmax(axis=1)
     table = reported.members.images[["image_id"]].assign(
-        folder=[f"{names[true]}_as_{names[said]}" for true, said in zip(reported.labels, predicted, strict=True)]
+        folder=name_folders(reported.labels, predicted, names.tolist()),
+        name=flatten_paths(reported.members.images["image_id"].tolist()),
     )
     table = table.merge(images[["image_id", "path"]], on="image_id", how="left")
     root = Path(competition.root).absolute()
-    return pd.DataFrame(
-        {
-            "folder": table["folder"],
-            "name": table["image_id"].str.replace("/", "_", regex=False),
-            "path": [str(root / path) for path in table["path"]],
-        }
-    ).sort_values(["folder", "name", "path"], ignore_index=True)
+    table["path"] = [str(root / path) for path in table["path"]]
+    is_there = np.array([Path(path).is_file() for path in table["path"]], dtype=bool)
+    missing = sorted(table.loc[~is_there, "image_id"])
+    if missing:
+        logger.warning("%d organisers' files are gone, so nothing links to them: %s", len(missing), missing[0])
+    links = table.loc[is_there, ["folder", "name", "path"]]
+    return {
+        "by_prediction": links.sort_values(["folder", "name", "path"], ignore_index=True),
+        "missing_originals": missing,
+    }
+
+
+def name_folders(labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], names: list[str]) -> list[str]:
+    """Name the folder of each image, ``<true>_as_<predicted>``; two pairs of classes never share one.
+
+    A class may be called ``b_as_c``: then ``a`` taken for it and ``a_as_b`` taken for ``c`` read alike, and the later
+    pair is numbered.
+
+    Args:
+        labels, predicted: int64 (n_images,).
+        names: Of the classes, by label.
+    """
+    pairs = sorted(set(zip(labels.tolist(), predicted.tolist(), strict=True)))
+    folders = dict(
+        zip(pairs, make_safe_names([f"{names[true]}_as_{names[said]}" for true, said in pairs]), strict=True)
+    )
+    return [folders[pair] for pair in zip(labels.tolist(), predicted.tolist(), strict=True)]
 
 
 def choose_shown_images(
@@ -319,7 +350,7 @@ def choose_shown_images(
     root = Path(competition.root).absolute()
     table["original"] = [find_original(report.page_dir, root, path) for path in table["path"]]
     side_px = choose_size(len(table), report.thumbnail_px)
-    return Shown(table.drop(columns=["path", "sha256"]), shrink_thumbnails(thumbnails, side_px))
+    return Shown(table.drop(columns=["path", "sha256"]), shrink_thumbnails(thumbnails, side_px), len(images))
 
 
 def lay_out_sections(
@@ -331,25 +362,29 @@ def lay_out_sections(
     configurations: list[Configuration],
     heat_maps: HeatMaps,
     shown_images: Shown,
+    missing_originals: list[str],
     images: pd.DataFrame,
+    folds: pd.DataFrame,
     classes: pd.DataFrame,
     attributes: Attributes,
     label_version: dict[str, Any],
     leak_proof: dict[str, Any],
     competition: str,
     ensemble: EnsembleConfig,
+    leaks: LeaksConfig,
 ) -> list[Section]:
     """Write what is read before images are looked at: scores, confusions, suspects, curves, reliability, configuration.
 
     Args:
         reported: Members and ensemble.
         report_scores, report_class_scores, label_suspects, contested_test_images, configurations, heat_maps,
-            shown_images: Of the other nodes.
-        images, classes, attributes: Of the competition.
+            shown_images, missing_originals: Of the other nodes.
+        images, folds, classes, attributes: Of the competition.
         label_version: Whose labels these are; empty where an older ingestion did not say.
         leak_proof: Of the split; empty as long as nobody proved anything.
         competition: Its name.
-        ensemble: The level of intervals.
+        ensemble: The criterion, and the level of intervals.
+        leaks: What counts as a copy; a proof by other settings is none.
     """
     findings = Findings(
         reported=reported,
@@ -357,18 +392,20 @@ def lay_out_sections(
         scores=report_scores.fillna({"attribute": WHOLE}),
         class_scores=report_class_scores.fillna({"attribute": WHOLE}),
         suspects=label_suspects,
-        contested=contested_test_images,
+        contested=contested_test_images.astype({"rank": "int64", "entropy": "float64", "margin": "float64"}),
         configurations=configurations,
         level=ensemble.level,
+        criterion=ensemble.criterion,
     )
     n_shown, n_classes = len(shown_images.images), len(classes)
     facts = {
         "competition": competition,
         **count_facts(reported, images, n_shown, n_classes),
-        "leaks": describe_proof(leak_proof, reported),
+        "leaks": describe_proof(leak_proof, digest_proven(images, folds, leaks)),
         **({"labels": describe_labels(label_version)} if label_version else {}),
     }
-    return write_sections(findings, facts, heat_maps)
+    notes = describe_missing(missing_originals)
+    return write_sections(findings, facts, heat_maps.keep(shown_images.images["image_id"]), notes)
 
 
 def write_report(

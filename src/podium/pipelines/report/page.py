@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from podium.browser import AttributeOfClasses, Gallery, Section
+from podium.class_parts import WHOLE, Part
 from podium.pipelines.report.explaining import HeatMaps
 from podium.pipelines.report.members import Reported
-from podium.pipelines.report.scoring import WHOLE, Part
 from podium.pipelines.report.shown_images import spread_over_images
 
 
@@ -21,10 +21,12 @@ class Shown:
     Attributes:
         images: image_id (sorted), subset, label, fold, group_id and original.
         thumbnails: JPEG files, one an image.
+        n_known: How many images the competition has, shown or not.
     """
 
     images: pd.DataFrame
     thumbnails: list[bytes]
+    n_known: int
 
 
 def make_gallery(
@@ -71,6 +73,8 @@ def make_gallery(
         heat_maps={rows[name]: heat_map for name, heat_map in heat_maps.maps.items() if name in rows},
         sections=sections,
         voters=reported.order,
+        n_images_known=shown.n_known,
+        content=reported.members.content_digest,
         heat_map_title=told if heat_maps.maps else "",
     )
 
@@ -116,17 +120,24 @@ def describe_labels(label_version: Mapping[str, Any]) -> str:
     return f"version {version}{': ' if counts else ''}{', '.join(counts)}"
 
 
-def describe_proof(leak_proof: Mapping[str, Any], reported: Reported) -> str:
-    """Say whether scores can be trusted: what the leak proof found, if it is of the present split and images.
+def describe_missing(missing_originals: Sequence[str]) -> list[str]:
+    """Say in a sentence which organisers' files are gone, if any are."""
+    if not missing_originals:
+        return []
+    n = len(missing_originals)
+    told = "Run ingestion again, or put them back."
+    return [f"The organisers' files of {n} training images are gone, such as {missing_originals[0]}. {told}"]
+
+
+def describe_proof(leak_proof: Mapping[str, Any], present: Mapping[str, str]) -> str:
+    """Say whether scores can be trusted: what the leak proof found, if training would take it.
 
     Args:
         leak_proof: Of the leaks pipeline; empty as long as nobody proved anything.
-        reported: The split and images of the members.
+        present: The digests that it has to carry; see :func:`podium.pipelines.leaks.nodes.digest_proven`.
     """
-    members = reported.members
-    proven = (leak_proof.get("split_digest"), leak_proof.get("content_digest"))
-    if proven != (members.split_digest, members.content_digest):
-        return "not proven for this split and these images; kedro run --pipeline leaks does"
+    if any(leak_proof.get(key) != value for key, value in present.items()):
+        return "not proven for this split, these images and groups, and these settings; kedro run --pipeline leaks does"
     n_leaks, n_conflicts = int(leak_proof["n_leaks"]), int(leak_proof["n_conflicts"])
     found = f"{n_leaks} in this split, so its scores are flattered" if n_leaks else "none in this split"
     told = f"; {n_conflicts} copies have labels that contradict each other (label_conflicts.csv)"

@@ -60,7 +60,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 link_predictions,
                 ["reported", "images", "classes", "competition"],
-                "by_prediction",
+                {name: name for name in ["by_prediction", "missing_originals"]},
                 name="link_predictions",
             ),
             Node(
@@ -72,8 +72,8 @@ def create_pipeline() -> Pipeline:
             Node(
                 lay_out_sections,
                 [
-                    "reported", *scores, *found, "images", "classes", "attributes", "reported_label_version",
-                    "leak_proof", "params:competition", "params:ensemble",
+                    "reported", *scores, *found, "missing_originals", "images", "folds", "classes", "attributes",
+                    "reported_label_version", "leak_proof", "params:competition", "params:ensemble", "params:leaks",
                 ],
                 "report_sections",
                 name="lay_out_sections",

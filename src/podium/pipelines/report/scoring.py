@@ -1,15 +1,16 @@
 """Scores with intervals: of whole tables, of each class, and of each value of an attribute."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from podium.class_parts import Part
 from podium.ensembling.criteria import Criterion, count_classes, log_losses, score_counts
 from podium.ensembling.resampling import make_interval
+from podium.pipelines.ensemble.config import EnsembleConfig
 from podium.vision.metrics import score_classes
 
 Floats = npt.NDArray[np.float64]
@@ -18,8 +19,6 @@ Probabilities = npt.NDArray[np.float32]
 Draws = npt.NDArray[np.float32]
 
 OUT_OF_FOLD, NESTED, CHOSEN_HERE = "out of fold", "nested", "chosen on these images"
-WHOLE = ""
-"""In the column ``attribute``: the class itself, not one of its attributes."""
 SCORES = ("macro_f1", "accuracy", "log_loss")
 CLASS_SCORES = ("precision", "recall", "f1")
 
@@ -37,39 +36,6 @@ class Candidate:
     member: str
     kind: str
     probabilities: Probabilities
-
-
-@dataclass(frozen=True)
-class Part:
-    """What is scored: the class, or one attribute of it.
-
-    Attributes:
-        attribute: Its name; ``''`` is the class itself.
-        values: Names of what is told apart.
-        of_class: int64 (n_classes,): the value that each class has.
-    """
-
-    attribute: str
-    values: list[str]
-    of_class: Labels
-
-    def sum_up(self, probabilities: Probabilities) -> Probabilities:
-        """Add the probabilities of the classes of each value up, float32 (n_images, n_values)."""
-        if self.attribute == WHOLE:
-            return probabilities
-        has_value = np.eye(len(self.values), dtype=np.float32)[self.of_class]
-        return np.asarray(np.minimum(probabilities @ has_value, 1.0), dtype=np.float32)
-
-
-def list_parts(classes: pd.DataFrame, attributes: Mapping[str, Mapping[str, Any]]) -> list[Part]:
-    """List what is scored: the class first, then its attributes."""
-    ordered = classes.sort_values("label")
-    parts = [Part(WHOLE, ordered["class_name"].tolist(), np.arange(len(ordered)))]
-    for name, attribute in attributes.items():
-        values = [str(value) for value in attribute["values"]]
-        of_class = np.array([values.index(str(value)) for value in ordered[name]], dtype=np.int64)
-        parts.append(Part(name, values, of_class))
-    return parts
 
 
 def draw_groups(groups: Labels, n_draws: int, seed: int) -> Draws:
@@ -94,6 +60,46 @@ def draw_groups(groups: Labels, n_draws: int, seed: int) -> Draws:
     return draws
 
 
+def score_candidates(
+    candidates: Sequence[Candidate], part: Part, labels: Labels, groups: Labels, draws: Draws, ensemble: EnsembleConfig
+) -> list[dict[str, Any]]:
+    """Score tables as a whole, and hold each against the best of them.
+
+    All are scored on the same images, so what one lacks of another is known far better than either score: its interval
+    comes from the differences within the same draws (the paired bootstrap; Efron and Tibshirani, "An Introduction to
+    the Bootstrap", 1993, chapter 16).
+
+    Args:
+        candidates: What is scored; those that were chosen on these images are never the best.
+        part: The class, or an attribute.
+        labels: True classes, int64 (n_images,).
+        groups: int64 (n_images,), numbered from 0.
+        draws: See :func:`draw_groups`.
+        ensemble: The criterion that the best one is the best by, and the level of the intervals.
+
+    Returns:
+        Rows of :func:`score_all` with behind, by how much the criterion is worse than that of the best one (in nats
+        for log_loss), never below 0, and behind_low and behind_high; NaN for the best one itself and for what was
+        chosen on these images.
+    """
+    criterion = ensemble.criterion
+    scored = [_draw_scores(candidate, part, labels, groups, draws) for candidate in candidates]
+    rows = [
+        _write_row(candidate, part, scores, ensemble.level, len(labels))
+        for candidate, scores in zip(candidates, scored, strict=True)
+    ]
+    sign = -1.0 if criterion == "log_loss" else 1.0
+    honest = [place for place, candidate in enumerate(candidates) if candidate.kind != CHOSEN_HERE]
+    best = min(honest, key=lambda place: (-sign * scored[place][criterion][0], candidates[place].member))
+    for place, row in enumerate(rows):
+        row.update(dict.fromkeys(("behind", "behind_low", "behind_high"), np.nan))
+        if place != best and place in honest:
+            (score, drawn), (best_score, best_drawn) = scored[place][criterion], scored[best][criterion]
+            lacking = (sign * (best_score - score), sign * (best_drawn - drawn))
+            row.update(_name_interval("behind", *lacking, ensemble.level, (-np.inf, np.inf)))
+    return rows
+
+
 def score_all(
     candidate: Candidate, part: Part, labels: Labels, groups: Labels, draws: Draws, level: float
 ) -> dict[str, Any]:
@@ -113,19 +119,33 @@ def score_all(
     Returns:
         member, kind, attribute; macro_f1, accuracy and log_loss, each with ``_low`` and ``_high``; n_images.
     """
+    return _write_row(candidate, part, _draw_scores(candidate, part, labels, groups, draws), level, len(labels))
+
+
+def _draw_scores(
+    candidate: Candidate, part: Part, labels: Labels, groups: Labels, draws: Draws
+) -> dict[str, tuple[float, Floats]]:
+    """Return each score, with what it is in each draw: float64 (n_draws,)."""
     true, said, n_values = _map_to_part(candidate, part, labels)
     drawn = draw_counts(true, said, groups, n_values, draws)
     counts = count_classes(true, said, n_values)
     losses = log_losses(part.sum_up(candidate.probabilities), true)
-    row: dict[str, Any] = {"member": candidate.member, "kind": candidate.kind, "attribute": part.attribute}
-    criteria: tuple[Criterion, Criterion] = ("macro_f1", "accuracy")
-    for criterion in criteria:
-        reached = float(score_counts(counts, criterion))
-        row |= _name_interval(criterion, reached, score_counts(drawn, criterion), level, (0.0, 1.0))
     n_groups = draws.shape[1]
     sums = draws @ np.bincount(groups, losses, minlength=n_groups) / (draws @ np.bincount(groups, minlength=n_groups))
-    row |= _name_interval("log_loss", float(losses.mean()), sums, level, (0.0, np.inf))
-    return {**row, "n_images": len(labels)}
+    criteria: tuple[Criterion, Criterion] = ("macro_f1", "accuracy")
+    scores: dict[str, tuple[float, Floats]] = {
+        one: (float(score_counts(counts, one)), score_counts(drawn, one)) for one in criteria
+    }
+    return {**scores, "log_loss": (float(losses.mean()), sums)}
+
+
+def _write_row(
+    candidate: Candidate, part: Part, scores: Mapping[str, tuple[float, Floats]], level: float, n_images: int
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"member": candidate.member, "kind": candidate.kind, "attribute": part.attribute}
+    for name, (reached, drawn) in scores.items():
+        row |= _name_interval(name, reached, drawn, level, (0.0, np.inf if name == "log_loss" else 1.0))
+    return {**row, "n_images": n_images}
 
 
 def score_values(

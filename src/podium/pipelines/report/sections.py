@@ -1,7 +1,7 @@
 """The sections of the page: what is read before images are looked at."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from podium.browser import Section
-from podium.ensembling.criteria import name_criterion
+from podium.class_parts import WHOLE, Part
+from podium.ensembling.criteria import Criterion, name_criterion
 from podium.pages import render_page
 from podium.pipelines.report.charts import N_SERIES, Estimate, Line, plan_dots, plan_lines
 from podium.pipelines.report.configurations import (
@@ -25,7 +26,7 @@ from podium.pipelines.report.configurations import (
 from podium.pipelines.report.explaining import HeatMaps
 from podium.pipelines.report.members import ENSEMBLE, Reported
 from podium.pipelines.report.reliability import measure_reliability
-from podium.pipelines.report.scoring import CHOSEN_HERE, CLASS_SCORES, NESTED, WHOLE, Part
+from podium.pipelines.report.scoring import CHOSEN_HERE, CLASS_SCORES, NESTED
 from podium.vision.criterion import MONITORS
 from podium.vision.metrics import count_confusion
 
@@ -34,6 +35,9 @@ VOTE = "vote_"
 
 N_PAIRS = 15
 N_LISTED = 20
+MOST_SUSPECTS = 0.2
+"""Share of the labels: where more are suspected, the models are more likely to be wrong than so many labels."""
+
 N_CURVES_OPEN = 6
 SCORE_NAMES = {"macro_f1": "macro F1", "accuracy": "accuracy", "log_loss": "log loss, nats"}
 CURVES = {"val_macro_f1": "macro F1", "val_accuracy": "accuracy", "val_loss": "loss, nats"}
@@ -55,6 +59,7 @@ class Findings:
         contested: Table of test images on which members differ.
         configurations: Of each member of ours whose weights are there, best first.
         level: Of all intervals.
+        criterion: What members are ordered by.
     """
 
     reported: Reported
@@ -65,6 +70,7 @@ class Findings:
     contested: pd.DataFrame
     configurations: list[Configuration]
     level: float
+    criterion: Criterion
 
     @property
     def compared(self) -> list[str]:
@@ -72,16 +78,19 @@ class Findings:
         return self.reported.speakers[:N_SERIES]
 
 
-def write_sections(findings: Findings, facts: Mapping[str, Any], heat_maps: HeatMaps) -> list[Section]:
+def write_sections(
+    findings: Findings, facts: Mapping[str, Any], heat_maps: HeatMaps, notes: Sequence[str] = ()
+) -> list[Section]:
     """Write every section, in the order of the page.
 
     Args:
         findings: What they tell.
         facts: What is said at the top, by name.
-        heat_maps: For what has to be said of them.
+        heat_maps: Those of the page, for what has to be said of them.
+        notes: What else the reader has to know of what is missing, in sentences.
     """
     return [
-        _write_overview(findings, facts, heat_maps),
+        _write_overview(findings, facts, heat_maps, notes),
         _write_scores(findings),
         _write_confused(findings),
         _write_suspects(findings),
@@ -91,10 +100,10 @@ def write_sections(findings: Findings, facts: Mapping[str, Any], heat_maps: Heat
     ]
 
 
-def _write_overview(findings: Findings, facts: Mapping[str, Any], heat_maps: HeatMaps) -> Section:
+def _write_overview(findings: Findings, facts: Mapping[str, Any], heat_maps: HeatMaps, notes: Sequence[str]) -> Section:
     reported = findings.reported
     return _render(
-        "At a glance", "overview", main=reported.main, facts=facts, notes=[*reported.notes, *heat_maps.notes],
+        "At a glance", "overview", main=reported.main, facts=facts, notes=[*reported.notes, *heat_maps.notes, *notes],
         best=_list_rows(findings.scores, WHOLE)[0], has_ensemble=reported.ensemble is not None,
         explainer=heat_maps.member, n_heat_maps=len(heat_maps.maps), level=findings.level,
     )  # fmt: skip
@@ -133,7 +142,7 @@ def _write_scores(findings: Findings) -> Section:
     return _render(
         "Scores", "scores", rows=rows, chart=chart, names=SCORE_NAMES, attributes=by_attribute,
         attribute_chart=attribute_chart, parts=parts, speakers=reported.speakers, class_scores=CLASS_SCORES,
-        level=findings.level, nested=NESTED, flattered=CHOSEN_HERE,
+        level=findings.level, nested=NESTED, flattered=CHOSEN_HERE, criterion=findings.criterion,
     )  # fmt: skip
 
 
@@ -189,6 +198,7 @@ def _write_suspects(findings: Findings) -> Section:
         "Labels and test images to look at", "suspects", main=reported.main, n_suspects=len(findings.suspects),
         suspects=findings.suspects.head(N_LISTED).to_dict("records"), n_images=len(reported.labels), contested=rows,
         n_contested=len(contested), n_test=len(reported.members.test_ids), n_members=len(reported.order),
+        is_flooded=len(findings.suspects) > MOST_SUSPECTS * len(reported.labels),
     )  # fmt: skip
 
 
@@ -214,8 +224,8 @@ def plan_curves(history: pd.DataFrame, criterion: str) -> dict[str, Any]:
         criterion: Of the recipe: ``macro_f1``, ``accuracy`` or ``loss``.
 
     Returns:
-        charts: of the losses and of the score; epochs: by fold, the chosen one and the last; is_trained: False where it
-        was put together of others, so that there is but one row a fold.
+        charts: of the losses and of the score; epochs: by fold, the chosen one (None where no epoch has a score) and
+        the last; is_trained: False where it was put together of others, so that there is but one row a fold.
     """
     monitor, end = MONITORS[criterion]  # type: ignore[index]
     shown = "val_macro_f1" if monitor == "val_loss" else monitor
@@ -224,16 +234,21 @@ def plan_curves(history: pd.DataFrame, criterion: str) -> dict[str, Any]:
         series = min(number, N_SERIES)
         ordered = rows.sort_values("epoch")
         best = choose_epoch(ordered, monitor, end)
-        chosen = ordered.loc[ordered["epoch"] == best].iloc[0]
+        chosen = None if best is None else ordered.loc[ordered["epoch"] == best].iloc[0]
         told = f"fold {fold}: epoch {best} was chosen"
         points = {name: list(zip(ordered["epoch"].astype(float), ordered[name].astype(float), strict=True))
                   for name in ("train_loss", "val_loss", shown)}  # fmt: skip
         losses.append(Line(f"fold {fold}, training", points["train_loss"], series, is_dashed=True))
-        held_out = ((float(best), float(chosen["val_loss"])), f"{told}; loss {chosen['val_loss']:.4f}")
-        losses.append(Line(f"fold {fold}, held out", points["val_loss"], series, marked=[held_out]))
-        reached = ((float(best), float(chosen[shown])), f"{told}; {CURVES[shown]} {chosen[shown]:.4f}")
-        scores.append(Line(f"fold {fold}", points[shown], series, marked=[reached]))
-        epochs.append({"fold": fold, "chosen": best, "last": int(ordered["epoch"].max()), "score": chosen[shown]})
+        held_out = [] if chosen is None else [
+            ((float(chosen["epoch"]), float(chosen["val_loss"])), f"{told}; loss {chosen['val_loss']:.4f}")
+        ]  # fmt: skip
+        reached = [] if chosen is None else [
+            ((float(chosen["epoch"]), float(chosen[shown])), f"{told}; {CURVES[shown]} {chosen[shown]:.4f}")
+        ]  # fmt: skip
+        losses.append(Line(f"fold {fold}, held out", points["val_loss"], series, marked=held_out))
+        scores.append(Line(f"fold {fold}", points[shown], series, marked=reached))
+        score = np.nan if chosen is None else float(chosen[shown])
+        epochs.append({"fold": fold, "chosen": best, "last": int(ordered["epoch"].max()), "score": score})
     return {
         "charts": [
             plan_lines(losses, ("epoch, from 0", "loss, nats"), whole_x=True),
@@ -245,9 +260,14 @@ def plan_curves(history: pd.DataFrame, criterion: str) -> dict[str, Any]:
     }
 
 
-def choose_epoch(rows: pd.DataFrame, monitor: str, end: str) -> int:
-    """Return the epoch whose weights were kept: the best by the recipe's criterion, the first of equals."""
+def choose_epoch(rows: pd.DataFrame, monitor: str, end: str) -> int | None:
+    """Return the epoch whose weights were kept: the best by the recipe's criterion, the first of equals.
+
+    None where no epoch has a value, as when a loss ran away from the start.
+    """
     values = rows[monitor].to_numpy(np.float64)
+    if np.isnan(values).all():
+        return None
     best = np.nanmin(values) if end == "min" else np.nanmax(values)
     return int(rows["epoch"].to_numpy()[np.flatnonzero(values == best)[0]])
 

@@ -1,8 +1,6 @@
-"""Which images the page shows, and how large."""
+"""Which images the page shows, and what is said of each."""
 
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +9,6 @@ import pandas as pd
 
 from podium.ensembling.criteria import log_losses
 from podium.pipelines.report.members import Reported
-
-SURVEYED_PX = 224
-SIZES_PX = ((5_000, 224), (10_000, 128), (40_000, 96))
-"""Up to so many images, thumbnails of this long side: about 40 MB, 60 MB and 100 MB of page at the upper ends."""
-SMALLEST_PX = 64
-JPEG_QUALITY = 80
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -79,26 +71,6 @@ def choose_images(table: pd.DataFrame, said: Probabilities, suspects: set[str], 
     return pd.Series(table.index.isin(chosen), index=table.index)
 
 
-def choose_size(n_images: int, thumbnail_px: int | None) -> int:
-    """Return the long side of thumbnails in pixels: as asked for, or what keeps a page of so many images small."""
-    if thumbnail_px is not None:
-        return thumbnail_px
-    return next((side for most, side in SIZES_PX if n_images <= most), SMALLEST_PX)
-
-
-def shrink_thumbnails(thumbnails: Sequence[bytes], side_px: int) -> list[bytes]:
-    """Make JPEG thumbnails smaller, keeping their aspect ratio; those that are small enough stay byte for byte.
-
-    Args:
-        thumbnails: JPEG files, at most 224 px a side.
-        side_px: Longest side afterwards.
-    """
-    if side_px >= SURVEYED_PX:
-        return list(thumbnails)
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:  # OpenCV lets go of the interpreter
-        return list(pool.map(lambda thumbnail: _shrink(thumbnail, side_px), thumbnails))
-
-
 def find_original(page_dir: Path | None, root: Path, path: str) -> str:
     """Return the way from the page to the organisers' file, with forward slashes; ``''`` where there is none.
 
@@ -115,18 +87,3 @@ def find_original(page_dir: Path | None, root: Path, path: str) -> str:
         return Path(os.path.relpath(root / path, page_dir)).as_posix()
     except ValueError:
         return ""
-
-
-def _shrink(thumbnail: bytes, side_px: int) -> bytes:
-    import cv2
-
-    image = cv2.imdecode(np.frombuffer(thumbnail, np.uint8), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError("a thumbnail of the survey is no JPEG file")
-    height, width = image.shape[:2]
-    scale = side_px / max(height, width)
-    if scale >= 1:
-        return thumbnail
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1])
