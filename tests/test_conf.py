@@ -165,7 +165,7 @@ def test_every_recipe_has_a_backbone_of_its_size_and_a_policy_that_works(environ
     for name in parameters["recipes"]:
         recipe = select_recipe(name, parameters["recipes"])
         spec = resolve_input(recipe)
-        resolve_policy(recipe, parameters["policies"], spec.to_dict())
+        resolve_policy(recipe, parameters["policies"], spec.to_dict(), {})
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
