@@ -32,7 +32,7 @@ def show_curves(page: Page) -> None:
     page.goto(address)
     page.wait_for_timeout(LOADING_MS)
     page.get_by_role("button", name="Close", exact=True).click()
-    page.get_by_placeholder("Search metric charts").press_sequentially("fold_0", delay=50)
+    page.get_by_placeholder("Search metric charts").press_sequentially("val_", delay=50)
 
 
 def main(subject: str, address: str, folder: Path) -> None:
