@@ -1,12 +1,10 @@
 """Pairs of contents that show the same picture: near hashes, and what keypoints say, both proven by pixels."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -16,6 +14,7 @@ from podium.copies.comparison import GLANCE_PX, MOSTLY_DRAWN, Comparison, compar
 from podium.copies.embedding import embed, find_neighbours
 from podium.copies.near_hashes import join_near
 from podium.survey.keypoints import Keypoints, unpack_keypoints
+from podium.threads import limit_opencv_threads
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -123,7 +122,7 @@ def search_pairs(
     if not contents["is_new"].any():
         return NO_PAIRS.copy()
     names = contents["sha256"].tolist()
-    with _single_threaded_opencv(), ThreadPoolExecutor(n_jobs) as pool:
+    with limit_opencv_threads(), ThreadPoolExecutor(n_jobs) as pool:
         pairs, pictures = _list_candidates(contents, read_keypoints, limits, pool)
 
         def prove(block: list[Pair]) -> list[tuple[object, ...]]:
@@ -245,17 +244,6 @@ def _lay(pair: Pair, pictures: Mapping[int, Picture]) -> Floats | None:
 
 def _turn_over(gray: Gray, pair: Pair) -> Gray:
     return np.ascontiguousarray(gray[:, ::-1]) if pair.is_mirrored else gray
-
-
-@contextmanager
-def _single_threaded_opencv() -> Iterator[None]:
-    """Stop OpenCV from starting threads of its own beside ours."""
-    n_threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(n_threads)
 
 
 def _name_change(matrix: Floats, found: Comparison, is_mirrored: bool) -> str:

@@ -6,12 +6,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 from tqdm import tqdm
 
 from podium.errors import InputError, raise_if_any
@@ -28,6 +27,7 @@ from podium.survey.shelf import (
     write_part,
 )
 from podium.survey.thumbnails import make_thumbnail
+from podium.threads import limit_opencv_threads
 from podium.vision.allocator import keep_large_buffers
 from podium.vision.decoding import UnreadableImage, decode_image
 from podium.vision.source_files import read_file
@@ -120,7 +120,7 @@ def _measure(
     if todo:
         keep_large_buffers()
     bar = tqdm(total=len(todo), desc="surveying", unit="image", disable=not (progress and todo))
-    with _limit_opencv_threads(), ThreadPoolExecutor(n_jobs) as pool, bar:
+    with limit_opencv_threads(), ThreadPoolExecutor(n_jobs) as pool, bar:
         for seen in _run_ahead(pool, look, todo.items(), _AHEAD_PER_JOB * n_jobs):
             (cases if isinstance(seen, str) else records).append(seen)
             if len(records) >= _PART_IMAGES or time.monotonic() - began >= _PART_S:
@@ -187,14 +187,3 @@ def _tidy(folder: Path, places: Mapping[str, tuple[Path, int]], wanted: Set[str]
             if part not in written and places.keys() >= set(read_contents(part)):  # else another process has added it
                 os.unlink(part)
     _logger.info("survey %s: %d parts became %d", folder, len(parts), len(written))
-
-
-@contextmanager
-def _limit_opencv_threads() -> Iterator[None]:
-    """Stop OpenCV from starting threads of its own, which costs more than it gains on small images."""
-    n_threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(n_threads)

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from podium.threads import limit_opencv_threads
 from podium.vision.allocator import keep_large_buffers
 from podium.vision.decoding import UnreadableImage, decode_image, hash_perceptually
 from podium.vision.input_spec import InputSpec
@@ -64,7 +63,7 @@ class StoreFiller:
         if todo:
             keep_large_buffers()
         bar = tqdm(total=len(todo), desc="decoding", unit="image", disable=not (progress and todo))
-        with _limit_opencv_threads(), bar:
+        with limit_opencv_threads(), bar:
             for reading in self._read_ahead(_cut_batches(todo, self._writer.header.row_bytes)):
                 self._process(reading)
                 self._writer.commit_if_due()
@@ -149,14 +148,3 @@ def _cut_batches(todo: dict[str, FileStamp], row_bytes: int) -> Iterator[list[st
         n_bytes += size
     if batch:
         yield batch
-
-
-@contextmanager
-def _limit_opencv_threads() -> Iterator[None]:
-    """Stop OpenCV from starting threads of its own, which costs more than it gains on small images."""
-    n_threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(n_threads)
