@@ -37,7 +37,6 @@ from podium.pipelines.report.explaining import HeatMaps
 from podium.pipelines.report.nodes import (
     link_predictions,
     list_contested_test_images,
-    name_folders,
     require_training,
     suspect_labels,
 )
@@ -310,13 +309,6 @@ def test_every_held_out_image_is_linked_below_its_true_and_its_predicted_class(t
         for image_id, true, predicted in zip(ids, REPORTED.labels, said, strict=True)
     }
     assert set(table.itertuples(index=False, name=None)) == expected
-
-
-def test_pairs_of_classes_whose_folders_would_be_called_alike_have_two() -> None:
-    names = ["a", "b_as_c", "a_as_b", "c"]
-    folders = name_folders(np.array([0, 2, 0, 2]), np.array([1, 3, 1, 2]), names)
-    assert folders[0] == folders[2] == "a_as_b_as_c"
-    assert len(set(folders)) == 3 and folders[3] == "a_as_b_as_a_as_b"
 
 
 def test_weights_that_are_damaged_are_told_and_the_page_goes_on(values: dict[str, Any], tmp_path: Path) -> None:

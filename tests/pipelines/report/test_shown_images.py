@@ -10,6 +10,7 @@ from podium.pipelines.report.shown_images import (
     choose_images,
     find_original,
     list_images,
+    name_folders,
     spread_over_images,
 )
 
@@ -109,3 +110,10 @@ def test_original_on_another_drive_has_no_way(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(os.path, "relpath", refuse)
     assert find_original(Path("page"), Path("root"), "a.jpg") == ""
+
+
+def test_pairs_of_classes_whose_folders_would_be_called_alike_have_two() -> None:
+    names = ["a", "b_as_c", "a_as_b", "c"]
+    folders = name_folders(np.array([0, 2, 0, 2]), np.array([1, 3, 1, 2]), names)
+    assert folders[0] == folders[2] == "a_as_b_as_c"
+    assert len(set(folders)) == 3 and folders[3] == "a_as_b_as_a_as_b"

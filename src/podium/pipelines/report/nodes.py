@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from podium.browser import Section, choose_size, shrink_thumbnails
@@ -56,12 +55,13 @@ from podium.pipelines.report.shown_images import (
     choose_images,
     find_original,
     list_images,
+    name_folders,
     spread_over_images,
 )
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.config import TrainingConfig
 from podium.pipelines.training.member import digest_present
-from podium.safe_names import flatten_paths, make_safe_names
+from podium.safe_names import flatten_paths
 from podium.teammates.agreement import measure_entropy, measure_margin
 from podium.teammates.members import Expected, read_members
 
@@ -302,23 +302,6 @@ def link_predictions(
         "by_prediction": links.sort_values(["folder", "name", "path"], ignore_index=True),
         "missing_originals": missing,
     }
-
-
-def name_folders(labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], names: list[str]) -> list[str]:
-    """Name the folder of each image, ``<true>_as_<predicted>``; two pairs of classes never share one.
-
-    A class may be called ``b_as_c``: then ``a`` taken for it and ``a_as_b`` taken for ``c`` read alike, and the later
-    pair is numbered.
-
-    Args:
-        labels, predicted: int64 (n_images,).
-        names: Of the classes, by label.
-    """
-    pairs = sorted(set(zip(labels.tolist(), predicted.tolist(), strict=True)))
-    folders = dict(
-        zip(pairs, make_safe_names([f"{names[true]}_as_{names[said]}" for true, said in pairs]), strict=True)
-    )
-    return [folders[pair] for pair in zip(labels.tolist(), predicted.tolist(), strict=True)]
 
 
 def choose_shown_images(

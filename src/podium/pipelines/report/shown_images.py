@@ -9,6 +9,7 @@ import pandas as pd
 
 from podium.ensembling.criteria import log_losses
 from podium.pipelines.report.members import Reported
+from podium.safe_names import make_safe_names
 
 Probabilities = npt.NDArray[np.float32]
 
@@ -87,3 +88,20 @@ def find_original(page_dir: Path | None, root: Path, path: str) -> str:
         return Path(os.path.relpath(root / path, page_dir)).as_posix()
     except ValueError:
         return ""
+
+
+def name_folders(labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], names: list[str]) -> list[str]:
+    """Name the folder of each image, ``<true>_as_<predicted>``; two pairs of classes never share one.
+
+    A class may be called ``b_as_c``: then ``a`` taken for it and ``a_as_b`` taken for ``c`` read alike, and the later
+    pair is numbered.
+
+    Args:
+        labels, predicted: int64 (n_images,).
+        names: Of the classes, by label.
+    """
+    pairs = sorted(set(zip(labels.tolist(), predicted.tolist(), strict=True)))
+    folders = dict(
+        zip(pairs, make_safe_names([f"{names[true]}_as_{names[said]}" for true, said in pairs]), strict=True)
+    )
+    return [folders[pair] for pair in zip(labels.tolist(), predicted.tolist(), strict=True)]
