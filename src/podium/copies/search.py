@@ -154,13 +154,13 @@ def find_near_hashes(contents: pd.DataFrame, max_bits: int) -> pd.DataFrame:
     if not len(hashes):
         return pd.DataFrame({name: np.array([], np.int64) for name in ("left", "right", "n_bits")})
     words = np.frombuffer(bytes.fromhex("".join(hashes)), dtype=np.uint64).reshape(len(hashes), -1)
-    sets = join_near(words, max_bits)[hash_of_row]
+    sets, words = join_near(words, max_bits)[hash_of_row], words[hash_of_row]
     order = np.argsort(sets, kind="stable")
     starts = np.flatnonzero(np.diff(sets[order], prepend=-1))
     lengths = np.diff(starts, append=len(order))
     parts = [np.empty((3, 0), np.int64)]
     for start, length in zip(starts[lengths > 1].tolist(), lengths[lengths > 1].tolist(), strict=True):
-        parts.append(_pair_set(order[start : start + length], words[hash_of_row], max_bits))
+        parts.append(_pair_set(order[start : start + length], words, max_bits))
     left, right, n_bits = np.concatenate(parts, axis=1)
     return pd.DataFrame({"left": large[left], "right": large[right], "n_bits": n_bits})
 
