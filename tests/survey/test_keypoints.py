@@ -85,3 +85,14 @@ def test_gray_picture_is_the_picture_in_gray_and_no_larger_than_it_was() -> None
     gray = unpack_keypoints(describe_keypoints(image)).read_gray()
     assert gray.shape == image.shape[:2]
     assert np.abs(gray.astype(int) - cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)).mean() < 4
+
+
+def test_page_with_one_line_has_fine_keypoints_that_a_smaller_copy_has_too() -> None:
+    page = np.full((800, 600, 3), 255, np.uint8)
+    cv2.putText(page, "RECEIPT NO. 2745", (150, 420), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (0, 0, 0), 1)
+    small = cv2.resize(page, (480, 640), interpolation=cv2.INTER_AREA)
+    ours, theirs = (unpack_keypoints(describe_keypoints(image)) for image in (page, small))
+    assert len(ours) >= 40 and ours.places[:, 0].min() > 0.15 and ours.places[:, 1].max() < 0.6
+    near = np.linalg.norm(ours.places[:, None] - theirs.places[None], axis=2) < 0.004
+    alike = ours.descriptors @ theirs.descriptors.T > 0.9
+    assert (near & alike).any(axis=1).sum() >= 20

@@ -11,8 +11,8 @@ import pandas as pd
 
 from podium.copies.alignment import align
 from podium.copies.comparison import GLANCE_PX, MOSTLY_DRAWN, Comparison, compare, glance, shrink
-from podium.copies.embedding import embed, find_neighbours
 from podium.copies.near_hashes import join_near
+from podium.copies.vocabulary import count_words, find_neighbours, learn_vocabulary
 from podium.survey.keypoints import Keypoints, unpack_keypoints
 from podium.threads import limit_opencv_threads
 
@@ -197,8 +197,10 @@ def _list_candidates(
     parts = pool.map(hold, range(0, len(held), _READ_AT_ONCE))
     pictures = dict(zip(held, (picture for part in parts for picture in part), strict=True))
     pairs = [Pair(*row) for row in near[["left", "right", "n_bits"]].to_numpy().tolist()]
+    detailed = np.array([i for i in detailed.tolist() if len(pictures[i].keypoints)], dtype=np.int64)
     if len(detailed) > 1:
-        plain, mirrored = embed([pictures[i].keypoints for i in detailed.tolist()], pool)
+        keypoints = [pictures[i].keypoints for i in detailed.tolist()]
+        plain, mirrored = count_words(learn_vocabulary(keypoints), keypoints, pool)
         for is_mirrored, queries in ((False, plain), (True, mirrored)):
             blocks = [detailed[np.stack(block)] for block in find_neighbours(queries, plain, _N_NEAREST)]
             ends = np.sort(np.concatenate([np.empty((2, 0), np.int64), *blocks], axis=1), axis=0)

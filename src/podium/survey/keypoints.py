@@ -33,6 +33,7 @@ _JPEG_QUALITY = 70
 _LONG_SIDE_PX = 256
 _LEAST_CONTRAST = 0.01
 _CELLS = 4
+_FEW = 80
 _UNIT = 512.0
 
 
@@ -85,8 +86,9 @@ class Keypoints:
 def describe_keypoints(image: npt.NDArray[np.uint8]) -> bytes:
     """Find and describe the keypoints of a picture that copies of it will most likely have, too.
 
-    The picture is brought to one size first, small ones enlarged, so that a copy of another size has the same. Strong
-    and large keypoints are kept, spread over the picture, so that a part that was cut out still has some.
+    The picture is brought to one size first, small ones enlarged, so that a copy of another size has the same. Where
+    that leaves few, as on pages with a line or two, fine ones are looked for, too. Strong and large keypoints are kept,
+    spread over the picture, so that a part that was cut out still has some.
 
     Args:
         image: uint8, (height, width, 3), RGB, upright.
@@ -96,18 +98,15 @@ def describe_keypoints(image: npt.NDArray[np.uint8]) -> bytes:
     """
     height, width = image.shape[:2]
     gray = np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-    small = _resize(gray, _LONG_SIDE_PX)
-    finder = cv2.SIFT_create(contrastThreshold=_LEAST_CONTRAST)  # type: ignore[attr-defined]
-    points, descriptors = finder.detectAndCompute(small, None) if min(gray.shape) >= LEAST_SIDE_PX else ((), None)
-    table = np.array([(*p.pt, p.size, p.angle, p.response) for p in points], dtype=np.float64).reshape(-1, 5)
-    kept = _choose(table, small.shape)
-    scale = np.array([width / small.shape[1], height / small.shape[0]]) / max(height, width)
+    points, bins = _find(gray, _LONG_SIDE_PX)
+    if len(points) < _FEW and max(gray.shape) > _LONG_SIDE_PX:
+        more = _find(gray, min(max(gray.shape), GRAY_PX))
+        points, bins = np.concatenate([points, more[0]]), np.concatenate([bins, more[1]])
+    kept = _choose(points, width / max(gray.shape), height / max(gray.shape))
     records = np.zeros(len(kept), dtype=_RECORD)
-    records["x"], records["y"] = table[kept, 0] * scale[0], table[kept, 1] * scale[1]
-    records["size"], records["angle"] = table[kept, 2] * scale.max(), table[kept, 3]
-    if descriptors is not None and len(kept):
-        shares = descriptors[kept] / np.maximum(descriptors[kept].sum(axis=1, keepdims=True), 1e-12)
-        records["bins"] = np.minimum(np.rint(np.sqrt(shares) * _UNIT), 255).astype(np.uint8)
+    for column, name in enumerate(("x", "y", "size", "angle")):
+        records[name] = points[kept, column]
+    records["bins"] = bins[kept]
     return _HEADER.pack(len(records), width, height) + records.tobytes() + _encode(gray)
 
 
@@ -142,18 +141,36 @@ def _resize(gray: Gray, long_side_px: int) -> Gray:
     return np.asarray(cv2.resize(gray, size, interpolation=how), dtype=np.uint8)
 
 
-def _choose(table: npt.NDArray[np.float64], shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+def _find(gray: Gray, long_side_px: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+    """Find keypoints of a picture that is brought to a long side.
+
+    Returns:
+        x, y, size, angle and response of each, float64 (n, 5), the first three as shares of the long side; and the bins
+        of its descriptor, uint8 (n, 128).
+    """
+    finder = cv2.SIFT_create(contrastThreshold=_LEAST_CONTRAST)  # type: ignore[attr-defined]
+    is_large = min(gray.shape) >= LEAST_SIDE_PX
+    found, descriptors = finder.detectAndCompute(_resize(gray, long_side_px), None) if is_large else ((), None)
+    table = np.array([(*p.pt, p.size, p.angle, p.response) for p in found], dtype=np.float64).reshape(-1, 5)
+    table[:, :3] /= long_side_px
+    if descriptors is None:
+        return table, np.zeros((0, N_BINS), np.uint8)
+    shares = descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-12)
+    return table, np.minimum(np.rint(np.sqrt(shares) * _UNIT), 255).astype(np.uint8)
+
+
+def _choose(table: npt.NDArray[np.float64], width: float, height: float) -> npt.NDArray[np.int64]:
     """Choose keypoints in turn from each cell of a grid, the best first; equal ones by their place.
 
     Args:
         table: float64, (n, 5): x, y, size, angle, response.
-        shape: Of the picture, height and width, px.
+        width, height: Of the picture, as shares of its long side.
 
     Returns:
         int64, (at most :data:`N_MOST`,): rows of the table, the same whatever their order was.
     """
     x, y, size, angle, response = table.T
-    cells = (y * _CELLS // shape[0]).astype(np.int64) * _CELLS + (x * _CELLS // shape[1]).astype(np.int64)
+    cells = (y * _CELLS // height).astype(np.int64) * _CELLS + (x * _CELLS // width).astype(np.int64)
     order = np.lexsort((angle, x, y, -response * size))
     rank = np.empty(len(table), dtype=np.int64)
     for cell in np.unique(cells):

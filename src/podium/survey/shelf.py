@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from podium.errors import InputError
 from podium.survey.measures import PROPERTIES
 
-_VERSION = "2"  # raise it when properties, thumbnails or keypoints change: surveys are then made anew
+_VERSION = "3"  # raise it when properties, thumbnails or keypoints change: surveys are then made anew
 THUMBNAIL, KEYPOINTS = "thumbnail", "keypoints"
 _VERSION_KEY = b"podium_survey"
 _SCHEMA = pa.schema(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SEARCH_VERSION = 2
+SEARCH_VERSION = 3
 """Of the way in which pairs are searched: one more where another way finds others, so that none is kept."""
 
 
