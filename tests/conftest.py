@@ -35,11 +35,11 @@ class Project:
         self.folder = folder
 
     def lay_out(self) -> None:
-        """Copy the configuration and the source, compiled modules included, into the folder."""
+        """Copy the configuration and the source into the folder."""
         shutil.copytree(ROOT / "conf", self.folder / "conf", ignore=shutil.ignore_patterns("local"))
         (self.folder / "conf" / "local").mkdir()
         shutil.copy(ROOT / "pyproject.toml", self.folder / "pyproject.toml")
-        shutil.copytree(ROOT / "src", self.folder / "src", ignore=shutil.ignore_patterns("*.egg-info"))
+        shutil.copytree(ROOT / "src", self.folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
 
     def copy(self, folder: Path) -> "Project":
         """Copy the project with its results, but not what was tracked: that names files by their full paths."""
@@ -123,14 +123,14 @@ def sample_project(share_project: ShareProject) -> tuple[Project, str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the slow tests, an equal part on every worker, so that none is left alone with them at the end.
 
-    Each worker is first given an equal run of this list, and steals quick tests once it has done its own.
+    Each worker is first given an equal run of this list, and steals quick tests from another's end once its own are
+    done. Slow tests stay in their order, so that those that share a project are mostly with one worker.
     """
     n_workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     slow = [item for item in items if item.get_closest_marker("slow")]
     quick = iter([item for item in items if not item.get_closest_marker("slow")])
-    ends = [len(items) * (k + 1) // n_workers for k in range(n_workers)]
     ordered: list[pytest.Item] = []
-    for k, end in enumerate(ends):
-        ordered += slow[k::n_workers]
-        ordered += islice(quick, end - len(ordered))
+    for k in range(n_workers):
+        ordered += slow[len(slow) * k // n_workers : len(slow) * (k + 1) // n_workers]
+        ordered += islice(quick, len(items) * (k + 1) // n_workers - len(ordered))
     items[:] = ordered
