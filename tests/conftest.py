@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,10 +33,18 @@ class Project:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
-        (folder / "conf" / "local").mkdir()
-        shutil.copy(ROOT / "pyproject.toml", folder / "pyproject.toml")
-        shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+
+    def lay_out(self) -> None:
+        """Copy the configuration and the source into the folder."""
+        shutil.copytree(ROOT / "conf", self.folder / "conf", ignore=shutil.ignore_patterns("local"))
+        (self.folder / "conf" / "local").mkdir()
+        shutil.copy(ROOT / "pyproject.toml", self.folder / "pyproject.toml")
+        shutil.copytree(ROOT / "src", self.folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+
+    def copy(self, folder: Path) -> "Project":
+        """Copy the project with its results, but not what was tracked: that names files by their full paths."""
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("mlflow.db", "mlruns"))
+        return Project(folder)
 
     def configure(self, **parameters: object) -> None:
         """Write ``conf/local/parameters_test.yml``."""
@@ -70,8 +80,57 @@ def make_project(tmp_path: Path) -> Callable[[str], Project]:
     """Make projects that share nothing but the source."""
 
     def make(name: str = "project") -> Project:
-        folder = tmp_path / name
-        folder.mkdir()
-        return Project(folder)
+        project = Project(tmp_path / name)
+        project.lay_out()
+        return project
 
     return make
+
+
+ShareProject = Callable[[str, Callable[[Project], str]], tuple[Project, str]]
+
+
+@pytest.fixture(scope="session")
+def share_project(tmp_path_factory: pytest.TempPathFactory) -> ShareProject:
+    """Have a project made and run once for all workers, by the one that asks first; the others wait for it.
+
+    What is called with the new project returns a text, as what its run told; that comes back with the project. A test
+    only reads in it, or takes a copy.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    shared.mkdir(exist_ok=True)
+
+    def share(name: str, prepare: Callable[[Project], str]) -> tuple[Project, str]:
+        project, told = Project(shared / name), shared / f"{name}.txt"
+        with FileLock(shared / f"{name}.lock"):
+            if not told.exists():
+                shutil.rmtree(project.folder, ignore_errors=True)  # of a worker that failed
+                project.lay_out()
+                told.write_text(prepare(project), encoding="utf-8")
+        return project, told.read_text(encoding="utf-8")
+
+    return share
+
+
+@pytest.fixture(scope="session")
+def sample_project(share_project: ShareProject) -> tuple[Project, str]:
+    """The whole chain, run in the environment ``sample`` from an empty folder; to be read only."""
+    return share_project("한글 폴더", lambda project: project.run("--env", "sample").stdout)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow tests, an equal part on every worker, so that none is left alone with them at the end.
+
+    Each worker is first given an equal run of this list, and steals quick tests from another's end once its own are
+    done. Slow tests stay in their order, so that those that share a project are mostly with one worker.
+    """
+    n_workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    quick = iter([item for item in items if not item.get_closest_marker("slow")])
+    ordered: list[pytest.Item] = []
+    for k in range(n_workers):
+        ordered += slow[len(slow) * k // n_workers : len(slow) * (k + 1) // n_workers]
+        ordered += islice(quick, len(items) * (k + 1) // n_workers - len(ordered))
+    items[:] = ordered

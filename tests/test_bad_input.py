@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from conftest import Project
+from conftest import Project, ShareProject
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -59,10 +59,30 @@ def project(make_project: Callable[[str], Project]) -> Project:
     return made
 
 
-def test_bad_images_are_all_listed_before_training_and_older_results_stay(project: Project) -> None:
-    project.run(*CHOSEN)
+@pytest.fixture(scope="session")
+def quarantined(share_project: ShareProject) -> tuple[Project, str]:
+    """A project after a run that set two bad images aside, and what it told; to be read only."""
+
+    def prepare(project: Project) -> str:
+        root = project.folder / "data/01_raw/표본"
+        project.configure(**TINY)
+        write_competition(root)
+        (root / "train/그림05.png").write_bytes(b"GIF89a")
+        (root / "test/그림01.png").write_bytes(b"")
+        return project.run("--params", "competition=표본,ingestion.on_bad_image=quarantine").stdout
+
+    return share_project("quarantined", prepare)
+
+
+def test_bad_images_are_all_listed_before_training_and_older_results_stay(
+    quarantined: tuple[Project, str], tmp_path: Path
+) -> None:
+    project = quarantined[0].copy(tmp_path / "표본")
     results = list_results(project)
-    train = project.folder / "data/01_raw/표본/train"
+    root = project.folder / "data/01_raw/표본"
+    shutil.rmtree(root)
+    write_competition(root)
+    train = root / "train"
     (train / "그림00.png").write_bytes(b"")
     (train / "그림01.png").write_text("no picture")
     (train / "그림02.png").write_bytes((train / "그림03.png").read_bytes()[:-200])
@@ -79,16 +99,13 @@ def test_bad_images_are_all_listed_before_training_and_older_results_stay(projec
 
 
 def test_quarantine_sets_bad_images_aside_writes_the_list_and_still_answers_for_all_test_images(
-    project: Project,
+    quarantined: tuple[Project, str],
 ) -> None:
-    root = project.folder / "data/01_raw/표본"
-    (root / "train/그림05.png").write_bytes(b"GIF89a")
-    (root / "test/그림01.png").write_bytes(b"")
-    done = project.run("--params", "competition=표본,ingestion.on_bad_image=quarantine")
+    project, told = quarantined
     listed = pd.read_csv(project.find_one("03_primary/표본/quarantined_images.csv"))
     assert sorted(listed["path"]) == ["test/그림01.png", "train/그림05.png"]
     assert listed["reason"].notna().all()
-    submission = pd.read_csv(project.folder / done.stdout.strip().splitlines()[-1].split("submission: ")[1])
+    submission = pd.read_csv(project.folder / told.strip().splitlines()[-1].split("submission: ")[1])
     assert submission["ID"].tolist() == [f"그림{i:02d}.png" for i in range(4)]
     folds = pd.read_parquet(project.find_one("03_primary/표본/folds.parquet/*/folds.parquet"))
     assert len(folds) == 11

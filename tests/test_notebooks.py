@@ -63,10 +63,9 @@ def test_notebooks_are_kept_without_outputs(path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_notebook_shows_counts_attributes_pictures_and_folds_of_the_demo(
-    make_project: Callable[[str], Project], kernel: str, monkeypatch: pytest.MonkeyPatch
+    sample_project: tuple[Project, str], kernel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = make_project("project")
-    project.run("--env", "sample")
+    project = sample_project[0].copy(tmp_path / "project")
     monkeypatch.setenv("KEDRO_ENV", "sample")
     notebook = execute(project, kernel)
     tables = "\n".join(list_outputs(notebook, "text/html"))

@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
 
-from conftest import Project
+from conftest import Project, ShareProject
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -76,20 +76,41 @@ def wait_for_checkpoint(project: Project, process: subprocess.Popen[str], fold: 
     pytest.fail("no checkpoint appeared")
 
 
+@pytest.fixture(scope="session")
+def finished(share_project: ShareProject) -> tuple[Project, str]:
+    """A project after one undisturbed run, without workers, and what that told; to be read only."""
+
+    def prepare(project: Project) -> str:
+        project.configure(**SMALL)
+        return project.run(PYTHONHASHSEED="0").stdout
+
+    return share_project("finished", prepare)
+
+
+@pytest.fixture(scope="session")
+def changed(share_project: ShareProject, finished: tuple[Project, str]) -> tuple[Project, str]:
+    """A copy of that project after a run of a changed recipe, and what that run told; to be read only."""
+
+    def prepare(project: Project) -> str:
+        shutil.rmtree(project.folder)
+        finished[0].copy(project.folder)
+        typed = [f"recipes.small.{leaf}" for leaf in ("epochs=1", "seed=7", "optimizer.lr=0.0123")]
+        return project.run("--params", ",".join(typed)).stdout
+
+    return share_project("changed", prepare)
+
+
 def test_same_bytes_whatever_workers_hash_seed_and_directory_order(
-    make_project: Callable[[str], Project],
+    finished: tuple[Project, str], make_project: Callable[[str], Project]
 ) -> None:
-    projects = []
-    for workers, hash_seed in ((0, "0"), (1, "1"), (4, "4242")):
+    first = digest_results(finished[0])
+    assert len(first) == 2 * 3 + 2
+    for workers, hash_seed in ((1, "1"), (4, "4242")):
         project = make_project(f"workers_{workers}")
         project.configure(**{**SMALL, "training": {"num_workers": workers, "progress": False}})
-        if projects:  # the same files, created in another order, so that directories list them in another order
-            copy_in_reverse(projects[0].folder / "data" / "01_raw", project.folder / "data" / "01_raw")
+        # the same files, created in another order, so that directories list them in another order
+        copy_in_reverse(finished[0].folder / "data" / "01_raw", project.folder / "data" / "01_raw")
         project.run(PYTHONHASHSEED=hash_seed)
-        projects.append(project)
-    first = digest_results(projects[0])
-    assert len(first) == 2 * 3 + 2
-    for project in projects[1:]:
         assert digest_results(project) == first
 
 
@@ -101,19 +122,17 @@ def copy_in_reverse(source: Path, target: Path) -> None:
 
 
 def test_killed_in_the_middle_of_training_then_run_again_gives_the_bytes_of_an_undisturbed_run(
-    make_project: Callable[[str], Project],
+    finished: tuple[Project, str], make_project: Callable[[str], Project]
 ) -> None:
-    undisturbed, killed = make_project("undisturbed"), make_project("killed")
-    for project in (undisturbed, killed):
-        project.configure(**SMALL)
-    undisturbed.run()
+    killed = make_project("killed")
+    killed.configure(**SMALL)
     for fold, n_epochs in ((0, 2), (1, 1)):
         process = start(killed)
         wait_for_checkpoint(killed, process, fold, n_epochs)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     killed.run()
-    assert digest_results(killed) == digest_results(undisturbed)
+    assert digest_results(killed) == digest_results(finished[0])
     history = killed.find_one("07_model_output/demo/members/*/fold_0/history.parquet")
     assert pd.read_parquet(history)["epoch"].tolist() == list(range(4))
     assert not list((killed.folder / "data").glob("06_models/demo/*/*/checkpoints")), "checkpoints outlive their fold"
@@ -142,33 +161,33 @@ def test_interrupted_by_ctrl_c_a_run_loses_no_finished_epoch_and_leaves_nothing_
 
 
 def test_second_run_decodes_and_trains_nothing_and_gives_the_same_submission(
-    make_project: Callable[[str], Project],
+    finished: tuple[Project, str], tmp_path: Path
 ) -> None:
-    project = make_project("twice")
-    project.configure(**SMALL)
-    first = project.run()
+    assert "decoded 91 images, 0 were known" in finished[1]
+    project = finished[0].copy(tmp_path / "twice")
     before = digest_results(project)
     weights = {file: file.stat().st_mtime_ns for file in (project.folder / "data").rglob("weights.safetensors")}
     second = project.run()
-    assert "decoded 91 images, 0 were known" in first.stdout
     assert "decoded 0 images, 91 were known" in second.stdout
     assert second.stdout.count("was trained before") == 2
     assert "training fold" not in second.stdout
     assert {file: file.stat().st_mtime_ns for file in weights} == weights
     assert digest_results(project) == before
-    third = project.run("--params", "recipes.small.loss.name=focal")
-    assert third.stdout.count("training fold") == 2, "a changed recipe is another member"
-    assert " of 2 member(s)" in third.stdout
 
 
-def test_every_run_is_tracked_with_its_recipe_curves_digests_plots_and_weights(
-    make_project: Callable[[str], Project],
-) -> None:
-    project = make_project("tracked")
-    project.configure(**SMALL)
-    done = project.run("--params", "recipes.small.optimizer.lr=0.0123")
+def test_a_changed_recipe_is_another_member_and_tracked_as_it_was_typed(changed: tuple[Project, str]) -> None:
+    project, told = changed
+    assert "decoded 0 images, 91 were known" in told
+    assert told.count("training fold") == 2
+    assert " of 2 member(s)" in told
     (run,) = mlflow_runs(project)
     assert run.data.params["recipe.optimizer.lr"] == "0.0123"
+    assert run.data.params["recipe.mixing.cutmix_alpha"] == "0.5"
+
+
+def test_every_run_is_tracked_with_its_recipe_curves_digests_plots_and_weights(finished: tuple[Project, str]) -> None:
+    project, told = finished
+    (run,) = mlflow_runs(project)
     assert run.data.params["recipe.mixing.cutmix_alpha"] == "0.5"
     assert not [name for name in run.data.params if not name.startswith("recipe.")]
     assert {"folds.split_digest", "member.split_digest", "member.content_digest"} <= set(run.data.tags)
@@ -183,7 +202,7 @@ def test_every_run_is_tracked_with_its_recipe_curves_digests_plots_and_weights(
     assert {"confusion.png", "contact_sheet.png", "class_scores.csv", "submission.csv", "weights"} <= artifacts
     scores = json.loads(project.find_one("08_reporting/demo/scores.json/*/scores.json").read_text())
     assert run.data.metrics["scores/macro_f1"] == pytest.approx(scores["macro_f1"], abs=1e-9)
-    assert done.stdout.strip().splitlines()[-1].endswith("submission.csv")
+    assert told.strip().splitlines()[-1].endswith("submission.csv")
 
 
 def mlflow_client(project: Project) -> MlflowClient:
@@ -195,27 +214,23 @@ def mlflow_runs(project: Project) -> list[Run]:
     return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
 
 
-def test_an_old_result_comes_back_by_its_version(make_project: Callable[[str], Project]) -> None:
-    project = make_project("versions")
-    project.configure(**SMALL)
-    project.run()
-    old = project.find_one("07_model_output/demo/submission.csv/*/submission.csv")
-    version = project.find_one("07_model_output/demo/ensemble_probabilities.parquet/*").name
-    project.run("--params", "recipes.small.epochs=1,recipes.small.seed=7")
+def test_an_old_result_comes_back_by_its_version(
+    finished: tuple[Project, str], changed: tuple[Project, str], tmp_path: Path
+) -> None:
+    project = changed[0].copy(tmp_path / "versions")
+    old = finished[0].find_one("07_model_output/demo/submission.csv/*/submission.csv")
+    version = finished[0].find_one("07_model_output/demo/ensemble_probabilities.parquet/*").name
     new = project.find_one("07_model_output/demo/submission.csv/*/submission.csv")
-    assert new != old and new.read_bytes() != old.read_bytes()
+    assert new.parent.name != old.parent.name and new.read_bytes() != old.read_bytes()
     project.run("--pipelines", "submission", "--load-versions", f"ensemble_probabilities:{version}")
     again = project.find_one("07_model_output/demo/submission.csv/*/submission.csv")
-    assert again not in (old, new)
+    assert again.parent.name not in (old.parent.name, new.parent.name)
     assert again.read_bytes() == old.read_bytes()
 
 
-def test_the_sample_environment_runs_the_whole_chain_from_an_empty_folder(
-    make_project: Callable[[str], Project],
-) -> None:
-    project = make_project("한글 폴더")
-    done = project.run("--env", "sample")
-    lines = done.stdout.strip().splitlines()
+def test_the_sample_environment_runs_the_whole_chain_from_an_empty_folder(sample_project: tuple[Project, str]) -> None:
+    project, told = sample_project
+    lines = told.strip().splitlines()
     submission = project.folder / lines[-1].split("submission: ")[1]
     answers = pd.read_csv(submission)
     template = pd.read_csv(project.folder / "data/sample/01_raw/demo/eval/info.csv")

@@ -4,14 +4,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-import pytest
-
 from conftest import ROOT, Project
 
 HEAVY = {
     "IPython", "albumentations", "cv2", "lightning", "matplotlib", "mlflow", "plotly", "scipy", "sklearn", "sqlalchemy",
     "timm", "torch", "torchmetrics", "torchvision",
 }  # fmt: skip
+# One after another in one process, from the first that a command imports to the last.
+IMPORTED = (
+    "settings", "cli", "pipeline_registry", "parameters", "vision.recipe", "competitions", "datasets.finished_folds",
+)  # fmt: skip
 REPORT = "import atexit, sys; atexit.register(lambda: print('loaded:', *sys.modules)); "
 KEDRO = REPORT + "from kedro.framework.cli import main; main()"
 
@@ -29,12 +31,11 @@ def list_heavy(code: str, *arguments: str, project: Project | None = None) -> tu
     return HEAVY & set(loaded.split()), "\n".join(output) + done.stderr
 
 
-@pytest.mark.parametrize(
-    "module",
-    ["settings", "cli", "pipeline_registry", "parameters", "vision.recipe", "competitions", "datasets.finished_folds"],
-)
-def test_what_every_command_imports_is_light(module: str) -> None:
-    heavy, _ = list_heavy(f"{REPORT} import podium.{module}")
+def test_what_every_command_imports_is_light() -> None:
+    imports = "; ".join(f"import podium.{name}; print({name!r}, *sys.modules)" for name in IMPORTED)
+    heavy, output = list_heavy(REPORT + imports)
+    loaded = {name: HEAVY & set(modules) for name, *modules in map(str.split, output.splitlines())}
+    assert loaded == {name: set() for name in IMPORTED}
     assert heavy == set()
 
 

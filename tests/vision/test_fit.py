@@ -143,16 +143,16 @@ STATEFUL: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("n_epochs_before", [1, 3])
 @pytest.mark.parametrize("changes", STATEFUL.values(), ids=STATEFUL)
-def test_going_on_from_a_checkpoint_gives_the_same_bytes_and_a_whole_history(
-    fold: FoldData, tmp_path: Path, n_epochs_before: int, changes: dict[str, Any]
+def test_going_on_from_a_checkpoint_again_and_again_gives_the_same_bytes_and_a_whole_history(
+    fold: FoldData, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     recipe = make_recipe(**changes)
     if recipe.head.name == "per_attribute":
         fold = replace(fold, class_values=np.array([[0, 0], [1, 0], [1, 1]]))
     undisturbed = train(fold, tmp_path / "undisturbed", recipe)
-    crash(fold, tmp_path / "crashed", recipe, n_epochs_before)
+    for n_epochs_before in (1, 3):  # the second time it had gone on from the first checkpoint
+        crash(fold, tmp_path / "crashed", recipe, n_epochs_before)
     seen_again: list[HistoryRow] = []
     resumed = train(fold, tmp_path / "crashed", recipe, seen_again)
     assert same_weights(undisturbed, resumed)
