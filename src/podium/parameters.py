@@ -255,10 +255,14 @@ def _describe_error(model: type[BaseModel], values: dict[str, Any], detail: dict
 def _find_place(values: Any, detail: dict[str, Any]) -> list[str | int]:
     """Keep of pydantic's location what the user wrote: it also names members of unions and validators."""
     place: list[str | int] = []
+    is_named = False  # whether the member of a union that this mapping is, has been named: its name may be a key, too
     for part in detail["loc"]:
+        if not is_named and isinstance(values, dict) and part in (values.get("format"), values.get("kind")):
+            is_named = True
+            continue
         is_key = isinstance(values, dict) and part in values
         if is_key or (isinstance(values, list | tuple) and isinstance(part, int)):
-            place, values = [*place, part], values[part]
+            place, values, is_named = [*place, part], values[part], False
     return [*place, detail["loc"][-1]] if detail["type"] == "missing" else place
 
 

@@ -171,7 +171,9 @@ class Queue:
             self._storage.record_heartbeat(found._trial_id)
             self._storage.set_trial_state_values(found._trial_id, state=TrialState.RUNNING)
         number = int(key) if isinstance(self.plan.config, SearchSweep) else 0
-        trial = Trial(self._load(number), found._trial_id)
+        study = self._load(number)
+        study.get_trials(deepcopy=False)  # a study knows only trials that it has read
+        trial = Trial(study, found._trial_id)
         return Claim(self.plan.make_entry(key, self._draw(trial)), trial, len(tries[key]))
 
     def _draw(self, trial: "Trial") -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -25,6 +26,7 @@ TRIAL_COLUMNS = {
     "log_loss": "float64",
     "n_images": "Int64",
     "seconds": "float64",
+    "ended": "str",
     "worker": "str",
     "tries": "Int64",
     "member": "str",
@@ -46,11 +48,12 @@ IMPORTANCE_COLUMNS = {"leaf": "str", "share": "float64", "sd": "float64"}
 def tabulate_trials(trials: Trials) -> pd.DataFrame:
     """Lay trials out as a table, one row each; see :data:`TRIAL_COLUMNS`.
 
-    ``values`` says as JSON what was drawn or changed; ``value`` is the criterion, more is better.
+    ``values`` says as JSON what was drawn or changed; ``value`` is the criterion, more is better; ``ended`` is in UTC.
     """
     rows = [
         {
             **{name: trial.get(name) for name in TRIAL_COLUMNS},
+            "ended": _word_time(trial.get("ended")),
             "values": _word_values(trial),
             "error": _word_error(trial),
         }
@@ -63,6 +66,10 @@ def _word_values(trial: Mapping[str, Any]) -> str:
     stated = trial.get("stated") or {}
     shown = trial["values"] or {key: value for key, value in stated.items() if key not in ("based_on", "seed")}
     return json.dumps(shown, ensure_ascii=False)
+
+
+def _word_time(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def _word_error(trial: Mapping[str, Any]) -> str | None:
