@@ -54,7 +54,8 @@ REPORT = {
     "write_report",
 }
 SHIFT = {"compare_subsets", "validate_adversarially", "draw_test_like"}
-SWEEP = {"select_base", "plan_sweep", "work_off", "read_queue", "tabulate_sweep", "show_sweep", "fill_store", "score_trial"}
+SWEEP = {"select_base", "plan_sweep", "work_off", "read_queue", "tabulate_sweep", "show_sweep"}
+TRIAL = {"fill_store", "score_trial"}
 TUNING = {"gather_trial", "trace_lr", "try_batch_sizes", "suggest_settings"}
 
 
@@ -80,7 +81,7 @@ def test_default_holds_every_node_of_every_pipeline_but_those_beside_it_once() -
     everywhere = {name for pipeline in PIPELINES for name in name_functions(pipeline)}
     names = name_functions("__default__")
     assert len(names) == len(set(names))
-    beside = TUNING | COMPARE | EXPLORE | LEDGER | PSEUDO_LABEL | REPORT | SHIFT | SWEEP
+    beside = TUNING | COMPARE | EXPLORE | LEDGER | PSEUDO_LABEL | REPORT | SHIFT | SWEEP | TRIAL
     assert set(names) == everywhere - beside
     assert everywhere > beside
 

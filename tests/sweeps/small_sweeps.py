@@ -44,7 +44,7 @@ def train(entry, judge, lost):
     note(notes, "end", entry.key)
     return Outcome("finished", {**SCORES, "macro_f1": 0.5})
 
-print(Worker(Queue(plan_many(n_trials), Database(url), heartbeat_s=1, grace_s=3), train).work_off())
+print(Worker(Queue(plan_many(n_trials), Database(url), heartbeat_s=1, grace_s=8), train).work_off())
 """
 
 
@@ -94,7 +94,7 @@ def release(notes: Path, n_workers: int) -> None:
     notes.with_name("start").touch()
 
 
-def wait_until(is_so: Callable[[], bool], for_s: float = 60.0) -> None:
+def wait_until(is_so: Callable[[], bool], for_s: float = 120.0) -> None:
     """Wait for something, and fail when it does not come."""
     began = time.monotonic()
     while not is_so():

@@ -215,11 +215,11 @@ def test_note_of_the_first_worker_stays(laptop: Database) -> None:
 
 
 def test_lease_keeps_a_trial_longer_than_its_grace(laptop: Database) -> None:
-    queue = Queue(plan_many(1), laptop, heartbeat_s=1, grace_s=3)
+    queue = Queue(plan_many(1), laptop, heartbeat_s=1, grace_s=4)
     claim = queue.take()
     assert claim is not None
     with Lease(queue, claim) as lease:
-        time.sleep(4.5)
+        time.sleep(6.0)
         assert not lease.lost.is_set()
         assert queue.recover() == []
     assert queue.finish(claim, 0.5, SCORES)

@@ -15,7 +15,7 @@ from sweeps.small_sweeps import plan_many, read_notes, release, start_worker, wa
 
 def end(worker: "subprocess.Popen[str]") -> str:
     """Wait for a worker, and return why it ended."""
-    said, errors = worker.communicate(timeout=90)
+    said, errors = worker.communicate(timeout=200)
     assert worker.returncode == 0, errors
     return said.strip()
 
@@ -37,7 +37,7 @@ def test_two_workers_start_together_on_an_empty_database_one_is_killed_and_no_tr
     assert begun == {key: 1 + (key == lost) for key in keys}
     assert Counter(key for what, key, *_ in lines if what == "end") == dict.fromkeys(keys, 1)
     again = max(when for what, key, _, when in lines if what == "begin" and key == lost)
-    assert 1 < again - killed < 20, "not before its lease of 3 s ran out, and soon after that on a slow machine, too"
+    assert 5 < again - killed < 40, "not before its lease of 8 s ran out, and soon after that on a slow machine, too"
     late = Queue(plan_many(12), Database(url))
     assert {trial["key"]: (trial["state"], trial["tries"]) for trial in late.list_trials()} == {
         key: ("finished", 1 + (key == lost)) for key in keys

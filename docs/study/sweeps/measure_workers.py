@@ -2,8 +2,8 @@
 
     PODIUM_SWEEP_STORAGE=postgresql://podium@127.0.0.1/sweeps python docs/study/sweeps/measure_workers.py
 
-Makes a copy of the project in a temporary folder and trains on the demo of ``--env sample``, a fold a trial. Without the
-variable the queue is a file of SQLite in that folder. Prints a table in Markdown.
+Makes a copy of the project in a temporary folder and trains on the demo of ``--env sample``, a fold a trial. Without
+the variable the queue is a file of SQLite in that folder. Prints a table in Markdown.
 """
 
 import argparse

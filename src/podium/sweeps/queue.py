@@ -19,6 +19,8 @@ from podium.sweeps.storage import Database, insist, quiet_optuna
 from podium.vision.seeds import derive_seed
 
 if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
     from optuna.storages import RDBStorage
     from optuna.study import Study
     from optuna.trial import FrozenTrial, Trial
@@ -84,7 +86,8 @@ class Queue:
         """Load the study as it is now, with a sampler whose draws depend on the trial and on no worker."""
         import optuna
 
-        sampler, pruner = optuna.samplers.RandomSampler(seed=0), optuna.pruners.NopPruner()
+        sampler: BaseSampler = optuna.samplers.RandomSampler(seed=0)
+        pruner: BasePruner = optuna.pruners.NopPruner()
         config = self.plan.config
         with quiet_optuna():
             if isinstance(config, SearchSweep):

@@ -14,31 +14,36 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from podium.epochs import StopTrainingError, listening
 
 
+def die() -> NoReturn:
+    """End this process and all that it started, at once."""
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():  # the group is this trial's own
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)
+
+
 class Channel:
-    """What a trial says and hears.
+    """What a trial says and hears. When nobody speaks any more, the worker is dead, and nobody takes the result.
 
     Attributes:
         request: The first line that was heard.
     """
 
-    def __init__(self, heard: IO[str], said: IO[str]):
-        self._said, self._answers = said, queue.SimpleQueue[str]()
+    def __init__(self, heard: IO[str], said: IO[str], at_end: Callable[[], None] = die):
+        self._said, self._answers, self._at_end = said, queue.SimpleQueue[str](), at_end
         self.request: dict[str, Any] = json.loads(heard.readline())
         threading.Thread(target=self._listen, args=(heard,), daemon=True).start()
 
     def _listen(self, heard: IO[str]) -> None:
-        """Pass answers on; at their end the worker is dead, and nobody would take the result."""
         for line in heard:
             self._answers.put(line)
-        if hasattr(os, "killpg") and os.getpgrp() == os.getpid():  # the group is this trial's own
-            os.killpg(os.getpid(), signal.SIGKILL)
-        os._exit(1)
+        self._at_end()
 
     def say(self, **message: Any) -> None:
         """Write a line."""
@@ -76,7 +81,8 @@ def run_pipeline(project: str, env: str | None, params: dict[str, Any]) -> dict[
     from kedro.framework.startup import bootstrap_project
 
     bootstrap_project(Path(project))
-    with KedroSession.create(project_path=project, env=env, runtime_params=params) as session:
+    session = KedroSession.create(project_path=project, env=env, runtime_params=params)
+    with session:
         outputs = session.run(pipeline_names=["trial"])
     scores: dict[str, Any] = outputs["trial_scores"].load()
     return scores
