@@ -9,8 +9,8 @@ import pytest
 from conftest import ROOT, Project
 
 HEAVY = {
-    "IPython", "albumentations", "cv2", "lightning", "matplotlib", "mlflow", "plotly", "scipy", "sklearn", "sqlalchemy",
-    "timm", "torch", "torchmetrics", "torchvision",
+    "IPython", "albumentations", "cv2", "lightning", "matplotlib", "mlflow", "optuna", "plotly", "psycopg", "scipy",
+    "sklearn", "sqlalchemy", "timm", "torch", "torchmetrics", "torchvision",
 }  # fmt: skip
 REPORT = "import atexit, sys; atexit.register(lambda: print('loaded:', *sys.modules)); "
 KEDRO = REPORT + "from kedro.framework.cli import main; main()"
@@ -31,7 +31,16 @@ def list_heavy(code: str, *arguments: str, project: Project | None = None) -> tu
 
 @pytest.mark.parametrize(
     "module",
-    ["settings", "cli", "pipeline_registry", "parameters", "vision.recipe", "competitions", "datasets.finished_folds"],
+    [
+        "settings",
+        "cli",
+        "pipeline_registry",
+        "parameters",
+        "vision.recipe",
+        "competitions",
+        "datasets.finished_folds",
+        "sweeps.plan",
+    ],
 )
 def test_what_every_command_imports_is_light(module: str) -> None:
     heavy, _ = list_heavy(f"{REPORT} import podium.{module}")

@@ -1,0 +1,95 @@
+"""Sweeps as they are typed: true trainings, in processes of their own, on the demo."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from conftest import Project
+
+RECIPES = {
+    "작은": {"based_on": "baseline", "epochs": 2},
+    "큰": {"based_on": "작은", "input": {"size_px": [40, 40]}, "epochs": 1},
+}
+SWEEPS = {"밤": {"kind": "recipes", "recipes": list(RECIPES), "folds": [1]}}
+
+
+def configure(project: Project, **parameters: object) -> None:
+    """Lay a sweep of two recipes, of two input sizes, over the sample."""
+    text = yaml.safe_dump({"recipes": RECIPES, "sweeps": SWEEPS, **parameters}, allow_unicode=True)
+    (project.folder / "conf" / "sample" / "parameters_test.yml").write_text(text, encoding="utf-8")
+
+
+def list_members(project: Project) -> set[str]:
+    found = (project.folder / "data").glob("sample/07_model_output/demo/members/*/fold_*/oof.parquet")
+    return {f"{path.parent.parent.name.rsplit('-', 1)[0]}/{path.parent.name}" for path in found}
+
+
+@pytest.mark.slow
+def test_worker_that_is_stopped_gives_its_trial_back_and_the_next_one_goes_on_from_its_last_epoch(
+    make_project: Callable[[str], Project],
+) -> None:
+    project = make_project("sweep")
+    configure(project)
+    arguments = ("--env", "sample", "--pipelines", "sweep", "--params", "sweep=밤,recipes.작은.epochs=40")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+    with subprocess.Popen(
+        project.command("run", *arguments),
+        cwd=project.folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+    ) as worker:
+        wait_for(project.folder, worker, "data/sample/06_models/demo/*/fold_1/checkpoints/last.ckpt")
+        worker.send_signal(signal.SIGINT)
+        said, _ = worker.communicate(timeout=200)
+    assert worker.returncode == 0, said
+    assert "the worker ends: stopped by hand" in said
+    trials = pd.read_csv(project.find_one("sample/08_reporting/demo/sweeps/밤/trials.csv"))
+    assert trials["state"].tolist() == ["waiting", "waiting"]
+
+    done = project.run(*arguments, **environment)
+    assert "the worker ends: every trial that was to be begun has ended" in done.stdout
+    trials = pd.read_csv(project.find_one("sample/08_reporting/demo/sweeps/밤/trials.csv"))
+    assert trials[["key", "state", "tries"]].to_numpy().tolist() == [["작은", "finished", 2], ["큰", "finished", 1]]
+    log = project.find_one("sample/08_reporting/demo/sweeps/밤/logs/작은.log").read_text(encoding="utf-8")
+    assert "going on from its last finished epoch" in log
+    assert list_members(project) == {"작은/fold_1", "큰/fold_1"}
+    history = pd.read_parquet(project.find_one("sample/07_model_output/demo/members/작은-*/fold_1/history.parquet"))
+    assert history["epoch"].tolist() == list(range(40))
+    kept = [path.name for path in (project.folder / "data/sample/05_model_input").rglob("*.*") if path.is_file()]
+    assert kept == [], "tables that depend on a recipe were kept in memory"
+    assert_scored_as_a_run_by_hand(project, trials)
+
+
+def wait_for(folder: Path, worker: "subprocess.Popen[str]", pattern: str) -> None:
+    """Wait for a file, as long as the worker lives."""
+    for _ in range(2000):
+        if list(folder.glob(pattern)):
+            return
+        if worker.poll() is not None:
+            break
+        time.sleep(0.1)
+    assert worker.stdout is not None
+    pytest.fail(f"there was never a {pattern}: {worker.stdout.read()}")
+
+
+def assert_scored_as_a_run_by_hand(project: Project, trials: pd.DataFrame) -> None:
+    """Evaluate a trial's member by hand, which finds it trained, and compare the scores."""
+    configure(project, recipe="큰", splitting={"held_out": [1]})
+    done = project.run("--env", "sample", "--pipelines", "train", OMP_NUM_THREADS="1", PYTHONUTF8="1")
+    assert "fold 1 of 큰" in done.stdout and "was trained before" in done.stdout
+    scores = json.loads(project.find_one("sample/08_reporting/demo/scores.json/*/scores.json").read_text())
+    row = trials.set_index("key").loc["큰"]
+    assert (row["member"], row["macro_f1"], row["n_images"]) == (
+        scores["member"], pytest.approx(scores["macro_f1"]), scores["n_images"],
+    )  # fmt: skip
