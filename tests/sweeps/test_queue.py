@@ -1,5 +1,6 @@
 """The queue by itself: what waits, who has it, what becomes of what was lost."""
 
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,22 @@ def test_trial_that_is_behind_the_median_is_ended_and_others_are_not(laptop: Dat
     queue.prune(worse, {})
     (trial,) = [trial for trial in queue.list_trials() if trial["state"] == "pruned"]
     assert trial["value"] == 0.1
+
+
+def test_epoch_that_cannot_be_reported_ends_nothing(laptop: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = Queue(make_small_plan(SEARCH), laptop)
+    claim, given_away = queue.take(), queue.take()
+    assert claim is not None
+    assert given_away is not None
+    queue.give_back(given_away, {})
+    assert not queue.report(given_away, 0.1, 9)
+    for error in (sqlite3.OperationalError("away"), ZeroDivisionError()):
+        monkeypatch.setattr(claim.trial, "report", lambda value, step, error=error: (_ for _ in ()).throw(error))
+        if isinstance(error, ZeroDivisionError):
+            with pytest.raises(ZeroDivisionError):
+                queue.report(claim, 0.1, 9)
+        else:
+            assert not queue.report(claim, 0.1, 9)
 
 
 def test_importances_name_the_leaf_that_matters(laptop: Database) -> None:

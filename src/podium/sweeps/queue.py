@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from podium.sweeps.config import Choices, FloatRange, IntRange, SearchSweep
 from podium.sweeps.plan import Entry, SweepPlan, decode_choice, encode_choice
-from podium.sweeps.storage import Database, insist, quiet_optuna
+from podium.sweeps.storage import Database, insist, is_passing, quiet_optuna
 from podium.vision.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -198,11 +198,21 @@ class Queue:
         return True
 
     def report(self, claim: Claim, value: float, step: int) -> bool:
-        """Note what an epoch scored; True when the trial is not worth going on with."""
+        """Note what an epoch scored; True when the trial is not worth going on with.
+
+        A database that is away, or a trial that was given away, says nothing here: whether to go on, the lease says.
+        """
+        from optuna.exceptions import UpdateFinishedTrialError
+
         if not math.isfinite(value):
             return False
-        claim.trial.report(value, step)
-        return claim.trial.should_prune()
+        try:
+            claim.trial.report(value, step)
+            return claim.trial.should_prune()
+        except Exception as error:
+            if not (isinstance(error, UpdateFinishedTrialError) or is_passing(error)):
+                raise
+            return False
 
     def finish(self, claim: Claim, value: float, notes: Mapping[str, Any]) -> bool:
         """Note a result; False when the trial was given to somebody else meanwhile, whose result counts."""
@@ -253,14 +263,14 @@ class Queue:
             return str(value if found is None else found)
 
     def list_trials(self) -> list[dict[str, Any]]:
-        """Describe each trial by its last try.
+        """Describe each trial by its last try; waits for a database that is away.
 
         Returns:
             In the order of the plan: key, change, seed, values (of a search, by leaf), recipe, stated (what the recipe
             states, or None), state (waiting, running, finished, pruned, failed), value, tries (that were begun) and
             what was noted: worker, host, seconds, ended (seconds since 1970) and more.
         """
-        tries = self._list_tries()
+        tries = insist(self._list_tries, INSIST_S)
         return [self._describe(key, tries[key]) for key in self._order_keys(tries)]
 
     def _order_keys(self, tries: Mapping[str, Any]) -> list[str]:

@@ -117,11 +117,11 @@ class Database:
 
     @contextmanager
     def _lock_postgresql(self, what: str) -> Iterator[None]:
-        import psycopg
-
         number = int(digest_values(what), 16)  # of 48 bits; PostgreSQL takes 63
         plain = self.url.replace(_POSTGRESQL, "postgresql://", 1)
         with naming_database(self.url):
+            import psycopg
+
             connection = psycopg.connect(plain, options=_POSTGRESQL_OPTIONS, connect_timeout=15)
         try:
             with connection.transaction():
