@@ -95,6 +95,20 @@ def test_all_cases_are_told_at_once_and_each_once() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("wrong", [[1], {"찾기": 3}])
+def test_sweeps_that_are_no_mappings_are_refused_in_words(wrong: Any) -> None:
+    parameters = {"sweeps": wrong, "recipes": RECIPES}
+    with pytest.raises(InputError) as error:
+        check_parameters(parameters, "꽃")
+    assert any(case.startswith("sweeps") for case in error.value.cases)
+
+
+def test_recipe_that_is_no_mapping_is_told_and_stops_no_check() -> None:
+    with pytest.raises(InputError) as error:
+        check_parameters({"sweeps": {"찾기": CHANGES}, "recipes": {**RECIPES, "수": 3}}, "꽃")
+    assert any(case.startswith("recipes.수") for case in error.value.cases)
+
+
 def test_recipe_of_the_configuration_is_not_taken_for_that_of_a_trial() -> None:
     cases = list_cases(이름={**CHANGES, "base": "기준"})
     assert cases == []

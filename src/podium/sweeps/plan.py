@@ -170,12 +170,15 @@ def list_sweep_errors(
     """Name what is wrong with any sweep, by building every recipe that it can produce.
 
     Args:
-        parameters: As loaded; sweeps that the schema refuses are told of elsewhere and left out here.
+        parameters: As loaded. What the schema refuses is told of elsewhere: such a sweep is left out here, and with a
+            recipe that is none at all nothing can be built.
         list_recipe_errors: Says what is wrong with a recipe of that name among these.
     """
-    recipes = parameters.get("recipes") or {}
+    sweeps, recipes = (parameters.get(key) for key in ("sweeps", "recipes"))
+    if not isinstance(sweeps, dict) or not isinstance(recipes, dict) or not all(map(_is_recipe, recipes.values())):
+        return []
     cases: list[str] = []
-    for name, written in (parameters.get("sweeps") or {}).items():
+    for name, written in sweeps.items():
         try:
             config = SWEEP.validate_python(written)
         except ValidationError:
@@ -183,6 +186,10 @@ def list_sweep_errors(
         missing = _list_missing(name, config, recipes)
         cases += missing or _list_built_errors(name, config, recipes, list_recipe_errors)
     return cases
+
+
+def _is_recipe(written: Any) -> bool:
+    return isinstance(written, dict) and isinstance(written.get("based_on"), str | None)
 
 
 def _list_missing(name: str, config: Any, recipes: Mapping[str, Any]) -> list[str]:
