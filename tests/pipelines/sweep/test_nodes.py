@@ -6,11 +6,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from podium.pipelines.selection.nodes import select_recipe
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.sweep import nodes
 from podium.pipelines.sweep.nodes import make_request, plan_sweep, read_queue, show_sweep, tabulate_sweep, work_off
 from podium.sweeps import process
-from podium.sweeps.plan import Entry, SweepPlan
+from podium.sweeps.plan import Entry, SweepPlan, resolve_entry
 from podium.sweeps.worker import JudgeEpoch, Outcome
 from sweeps.small_sweeps import CHANGES, RECIPES, SCORES, SEARCH
 
@@ -78,6 +79,10 @@ def test_worker_trains_all_and_a_second_one_what_failed(monkeypatch: pytest.Monk
     assert list(tables["sweep_recipes"]["recipes"]) == [
         "찾기-느림-seed2", "찾기-base-seed2", "찾기-느림-seed1", "찾기-base-seed1",
     ]  # fmt: skip
+    copied = {**RECIPES, **tables["sweep_recipes"]["recipes"]}
+    for key in plan.list_keys():
+        entry = plan.make_entry(key, {})
+        assert select_recipe(entry.recipe, copied) == resolve_entry(entry, RECIPES), "trained by hand it is the same"
     figures = show_sweep(plan, records, *(tables[f"sweep_{name}"] for name in ("trials", "effects", "importances")))
     assert set(figures) == {
         f"sweep_{what}_{kind}" for what in ("effects", "importances", "history") for kind in ("plot", "picture")

@@ -132,7 +132,7 @@ def tabulate_sweep(sweep_plan: SweepPlan, sweep_records: dict[str, Any]) -> dict
         finished trial's recipe states, best first, as ``conf/local`` would have it.
     """
     trials = sweep_records["trials"]
-    for line in results.describe_results(sweep_plan.name, trials, "sweep_recipes"):
+    for line in results.describe_results(sweep_plan.name, trials, "recipes.yml beside the pictures"):
         logger.info(line)
     return {
         "sweep_trials": results.tabulate_trials(trials),
