@@ -13,6 +13,8 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from services.postgres import postgres  # noqa: F401  (a fixture)
+
 ROOT = Path(__file__).parents[1]
 
 # A shell lets its background jobs ignore Ctrl-C, and so would the programs that tests start and interrupt.

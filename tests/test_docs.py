@@ -213,6 +213,7 @@ def make_parameters() -> Callable[[dict[str, Any]], Parameters]:
             "splitting": {},
             "training": {"checkpoint_dir": "a"},
             "weights_dir": "a",
+            "sweeps": {},
         }
         merged = {
             key: {**base[key], **example.get(key, {})} if isinstance(base[key], dict) else base[key] for key in base

@@ -90,7 +90,7 @@ def test_competition_is_locked_from_the_start_of_a_run_to_its_end(own_registry: 
     runs = ParameterHooks()
     runs.after_context_created(make_context(PARAMETERS, "demo", {"competition": "꽃"}, tmp_path))
     assert list(tmp_path.iterdir()) == [], "looking at the catalog takes no lock"
-    runs.before_pipeline_run()
+    runs.before_pipeline_run({})
     lock = tmp_path / "데이터" / "02_intermediate" / "꽃" / "run.lock"
     assert not ask_for_lock(lock)  # asked elsewhere: a process that opens and closes the file loses its own lock
     getattr(runs, end)()
@@ -99,7 +99,7 @@ def test_competition_is_locked_from_the_start_of_a_run_to_its_end(own_registry: 
 
 def test_run_without_a_context_needs_no_lock() -> None:
     runs = ParameterHooks()
-    runs.before_pipeline_run()
+    runs.before_pipeline_run({})
     runs.after_pipeline_run()
     runs.on_pipeline_error()
 

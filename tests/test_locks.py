@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from podium.errors import InputError
-from podium.locks import RunLock
+from podium.locks import RunLock, release_all
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks of this kind are POSIX")
 
 HOLDING = """
 import os, sys, time
 from pathlib import Path
-from podium.locks import RunLock
+from podium.locks import RunLock, release_all
 lock = RunLock(Path(sys.argv[1]), "얼굴")
 lock.acquire()
 worker = os.fork() if "worker" in sys.argv else -1
@@ -119,3 +120,26 @@ def test_competitions_do_not_wait_for_each_other(path: Path, tmp_path: Path) -> 
     with hold(path):
         lock.acquire()
     lock.release()
+
+
+def test_who_waits_gets_the_lock_when_it_is_free_and_says_once_whom_he_waits_for(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lock = RunLock(path, "얼굴")
+    with hold(path) as (process, _):
+        threading.Timer(1.2, release_there, [process]).start()
+        with caplog.at_level("INFO", logger="podium.locks"):
+            lock.wait()
+    assert path.read_text() == str(os.getpid())
+    (told,) = caplog.messages
+    assert told.startswith("waiting: Another run of '얼굴' is active:") and str(process.pid) in told
+    lock.release()
+
+
+def test_all_locks_of_a_process_are_given_back_at_once(path: Path, tmp_path: Path) -> None:
+    for name in "ab":
+        RunLock(tmp_path / name, name).acquire()
+    release_all()
+    for name in "ab":
+        with hold(tmp_path / name):
+            pass

@@ -54,6 +54,8 @@ REPORT = {
     "write_report",
 }
 SHIFT = {"compare_subsets", "validate_adversarially", "draw_test_like"}
+SWEEP = {"select_base", "plan_sweep", "work_off", "read_queue", "tabulate_sweep", "show_sweep"}
+TRIAL = {"fill_store", "score_trial"}
 TUNING = {"gather_trial", "trace_lr", "try_batch_sizes", "suggest_settings"}
 
 
@@ -71,6 +73,7 @@ def name_functions(pipeline: str) -> list[str]:
 def test_every_stage_and_chain_has_its_name() -> None:
     chains = {"train", "tuning", "ensemble", "rank", "__default__"}
     beside = {"compare", "share", "ledger", "pseudo_label", "pseudo_label_gain", "report", "explore", "shift"}
+    beside |= {"sweep", "sweep_results", "trial"}
     assert set(PIPELINES) == {*STAGES, *chains, *beside}
 
 
@@ -78,7 +81,7 @@ def test_default_holds_every_node_of_every_pipeline_but_those_beside_it_once() -
     everywhere = {name for pipeline in PIPELINES for name in name_functions(pipeline)}
     names = name_functions("__default__")
     assert len(names) == len(set(names))
-    beside = TUNING | COMPARE | EXPLORE | LEDGER | PSEUDO_LABEL | REPORT | SHIFT
+    beside = TUNING | COMPARE | EXPLORE | LEDGER | PSEUDO_LABEL | REPORT | SHIFT | SWEEP | TRIAL
     assert set(names) == everywhere - beside
     assert everywhere > beside
 
@@ -111,6 +114,17 @@ def test_default_and_train_need_nothing_but_parameters_and_what_was_trained_or_h
     ):
         inputs = {part for part in PIPELINES[name].inputs() if not part.startswith("params:")}
         assert inputs == expected, name
+
+
+def test_trial_writes_nothing_but_its_member() -> None:
+    kept = {name for name, entry in list_entries().items() if entry["type"] != "MemoryDataset"}
+    assert PIPELINES["trial"].all_outputs() & kept == {"weights", "oof", "test_probabilities", "history"}
+
+
+def test_workers_of_a_sweep_prepare_what_all_trials_read() -> None:
+    prepared = PIPELINES["sweep"].all_outputs() | {"finished_folds", "pseudo_labels"}
+    read = {name for name in PIPELINES["trial"].inputs() if not name.startswith("params:")}
+    assert read <= prepared
 
 
 def test_ensemble_trains_nothing() -> None:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from conftest import ROOT, Project
 
 HEAVY = {
-    "IPython", "albumentations", "cv2", "lightning", "matplotlib", "mlflow", "plotly", "scipy", "sklearn", "sqlalchemy",
-    "timm", "torch", "torchmetrics", "torchvision",
+    "IPython", "albumentations", "cv2", "lightning", "matplotlib", "mlflow", "optuna", "plotly", "psycopg", "scipy",
+    "sklearn", "sqlalchemy", "timm", "torch", "torchmetrics", "torchvision",
 }  # fmt: skip
 # One after another in one process, from the first that a command imports to the last.
 IMPORTED = (
     "settings", "cli", "pipeline_registry", "parameters", "vision.recipe", "competitions", "datasets.finished_folds",
+    "sweeps.plan",
 )  # fmt: skip
 REPORT = "import atexit, sys; atexit.register(lambda: print('loaded:', *sys.modules)); "
 KEDRO = REPORT + "from kedro.framework.cli import main; main()"

@@ -14,6 +14,9 @@ from podium.reporting import describe_results
 
 logger = logging.getLogger(__name__)
 
+RUN_BESIDE = {"trial", "sweep_results"}
+"""Pipelines that keep what depends on a recipe apart, so that several of them run at once."""
+
 
 class ParameterHooks:
     """Refuse wrong parameters, and a second run of the same competition, before anything is read or written."""
@@ -34,8 +37,13 @@ class ParameterHooks:
         self._lock = RunLock(folder / "run.lock", str(competition))
 
     @hook_impl(tryfirst=True)
-    def before_pipeline_run(self) -> None:
-        if self._lock is not None:
+    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        names = set(run_params.get("pipeline_names") or [])
+        if self._lock is None or (names and names <= RUN_BESIDE):
+            return
+        if names == {"sweep"}:  # its workers start together, and prepare one after another
+            self._lock.wait()
+        else:
             self._lock.acquire()
 
     @hook_impl(trylast=True)

@@ -1,6 +1,8 @@
 """One run of a competition at a time: tables that depend on the recipe have one place for all recipes."""
 
+import logging
 import os
+import time
 from pathlib import Path
 from typing import IO
 
@@ -11,6 +13,9 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+logger = logging.getLogger(__name__)
+
+_POLL_S = 0.5
 
 # Files of the locks that this process holds. Closing any file of a path gives its record lock back, so there is one.
 _held: dict[Path, IO[str]] = {}
@@ -53,8 +58,28 @@ class RunLock:
         file.flush()
         _held[self._path] = file
 
+    def wait(self) -> None:
+        """Take the lock as soon as nobody has it."""
+        told = False
+        while True:
+            try:
+                self.acquire()
+            except InputError as error:
+                if not told:
+                    logger.info("waiting: %s", " ".join(str(error).split()))
+                told = True
+                time.sleep(_POLL_S)
+            else:
+                return
+
     def release(self) -> None:
         """Give the lock back; a process that ends does so by itself."""
         file = _held.pop(self._path, None)
         if file is not None:
             file.close()
+
+
+def release_all() -> None:
+    """Give every lock of this process back."""
+    for path in list(_held):
+        _held.pop(path).close()

@@ -1,6 +1,7 @@
 """All parameters as one typed tree, so that a misspelt key or name is refused in the first second of a run."""
 
 from collections.abc import Sequence
+from functools import partial
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -22,6 +23,8 @@ from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.survey.config import SurveyConfig
 from podium.pipelines.training.config import TrainingConfig
 from podium.pipelines.tuning.config import TuningConfig
+from podium.sweeps.config import SweepConfig
+from podium.sweeps.plan import list_sweep_errors
 from podium.vision.recipe import Recipe
 
 NO_FOLDER = '/\\:*?"<>|[]\0'
@@ -61,6 +64,11 @@ class Parameters(BaseModel):
     replace_score: StrictBool = False
     final_pair: StrictBool = False
     weights_dir: str
+    sweep: str = ""
+    sweeps: dict[str, SweepConfig] = {}
+    sweep_storage: str = "sqlite:///sweeps.db"
+    sweep_log_dir: str = "sweeps"
+    sweep_again: StrictBool = False
 
 
 def check_parameters(parameters: dict[str, Any], competition: str) -> None:
@@ -76,6 +84,7 @@ def check_parameters(parameters: dict[str, Any], competition: str) -> None:
     cases = _list_schema_errors(Parameters, parameters, "")
     cases += _list_recipe_errors(parameters)
     cases += _list_choice_errors(parameters, competition)
+    cases += list_sweep_errors(parameters, partial(_list_built_errors, _get_mapping(parameters, "policies")))
     if cases:
         raise InputError("These parameters are wrong (conf/<environment>/parameters* or --params):", cases)
 
@@ -88,6 +97,7 @@ def _list_choice_errors(parameters: dict[str, Any], competition: str) -> list[st
         if isinstance(chosen, str) and chosen not in known:
             cases.append(f"{one}: there is no {one} '{chosen}'; {suggest(chosen, known)}")
         cases += [f"{many}.{name}: {FOLDER_RULE}" for name in known if not _can_be_folder(str(name))]
+    cases += [f"{place}: {FOLDER_RULE}" for place, name in _list_sweep_names(parameters) if not _can_be_folder(name)]
     known = list(_get_mapping(parameters, "competitions"))
     for name in _get_mapping(_get_mapping(parameters, "leaks"), "not_copies"):
         if name not in known:
@@ -98,6 +108,16 @@ def _list_choice_errors(parameters: dict[str, Any], competition: str) -> list[st
             "set it in globals.yml (conf/local/globals.yml) or with --params, not in parameters.yml"
         )
     return cases
+
+
+def _list_sweep_names(parameters: dict[str, Any]) -> list[tuple[str, str]]:
+    """List names of sweeps and of their changes, which become parts of folders' names, with their places."""
+    names = []
+    for sweep, config in _get_mapping(parameters, "sweeps").items():
+        names.append((f"sweeps.{sweep}", str(sweep)))
+        changes = config.get("changes") if isinstance(config, dict) else None
+        names += [(f"sweeps.{sweep}.changes.{change}", str(change)) for change in changes or []]
+    return names
 
 
 def _can_be_folder(name: str) -> bool:
@@ -114,16 +134,21 @@ def _list_recipe_errors(parameters: dict[str, Any]) -> list[str]:
         if not isinstance(recipe.get("based_on"), str | None)
     ]
     for name in [] if cases else recipes:
-        try:
-            merged = merge_recipe(name, recipes)
-        except InputError as error:
-            cases += error.cases
-            continue
-        wrong = _list_schema_errors(Recipe, merged, f"recipes.{name}.")
-        cases += wrong or _list_source_errors(Recipe.model_validate(merged), recipes)
-        policy = merged.get("policy", Recipe.model_fields["policy"].default)
-        if isinstance(policy, str) and policy not in policies:
-            cases.append(f"recipes.{name}.policy: there is no policy '{policy}'; {suggest(policy, policies)}")
+        cases += _list_built_errors(policies, name, recipes)
+    return cases
+
+
+def _list_built_errors(policies: dict[str, Any], name: str, recipes: dict[str, Any]) -> list[str]:
+    """Build one recipe of these, and name what is wrong with it."""
+    try:
+        merged = merge_recipe(name, recipes)
+    except InputError as error:
+        return error.cases
+    wrong = _list_schema_errors(Recipe, merged, f"recipes.{name}.")
+    cases = wrong or _list_source_errors(Recipe.model_validate(merged), recipes)
+    policy = merged.get("policy", Recipe.model_fields["policy"].default)
+    if isinstance(policy, str) and policy not in policies:
+        cases.append(f"recipes.{name}.policy: there is no policy '{policy}'; {suggest(policy, policies)}")
     return cases
 
 
@@ -230,10 +255,14 @@ def _describe_error(model: type[BaseModel], values: dict[str, Any], detail: dict
 def _find_place(values: Any, detail: dict[str, Any]) -> list[str | int]:
     """Keep of pydantic's location what the user wrote: it also names members of unions and validators."""
     place: list[str | int] = []
+    is_named = False  # whether the member of a union that this mapping is, has been named: its name may be a key, too
     for part in detail["loc"]:
+        if not is_named and isinstance(values, dict) and part in (values.get("format"), values.get("kind")):
+            is_named = True
+            continue
         is_key = isinstance(values, dict) and part in values
         if is_key or (isinstance(values, list | tuple) and isinstance(part, int)):
-            place, values = [*place, part], values[part]
+            place, values, is_named = [*place, part], values[part], False
     return [*place, detail["loc"][-1]] if detail["type"] == "missing" else place
 
 
@@ -247,7 +276,7 @@ def _list_siblings(annotation: Any, values: Any, place: Sequence[str | int]) -> 
 
 
 def _resolve_type(annotation: Any, values: Any) -> Any:
-    """Strip ``Annotated`` and ``| None``, and choose from a union the model with the format that is written."""
+    """Strip ``Annotated`` and ``| None``, and choose from a union the model with the format or kind that is written."""
     if get_origin(annotation) is Annotated:
         return _resolve_type(get_args(annotation)[0], values)
     if get_origin(annotation) not in (Union, UnionType):
@@ -257,8 +286,11 @@ def _resolve_type(annotation: Any, values: Any) -> Any:
 
 
 def _has_format(model: Any, values: Any) -> bool:
-    field = model.model_fields.get("format") if _is_model(model) else None
-    return field is not None and isinstance(values, dict) and values.get("format") in get_args(field.annotation)
+    for key in ("format", "kind"):
+        field = model.model_fields.get(key) if _is_model(model) else None
+        if field is not None and isinstance(values, dict) and values.get(key) in get_args(field.annotation):
+            return True
+    return False
 
 
 def _is_model(annotation: Any) -> bool:

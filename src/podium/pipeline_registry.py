@@ -20,7 +20,9 @@ from podium.pipelines import (
     splitting,
     submission,
     survey,
+    sweep,
     training,
+    trial,
     tuning,
 )
 
@@ -67,5 +69,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "share": compare.create_share_pipeline(),
         "ledger": ledger.create_pipeline(),
         "report": choice + look + copied + report.create_pipeline(),
+        "sweep": selection.create_sweep_pipeline() + deal + sweep.create_pipeline(),
+        "sweep_results": sweep.create_results_pipeline(),
+        "trial": trial.create_pipeline(),
         "__default__": train + finish,
     }

@@ -29,3 +29,15 @@ def survive_tracking(function: Callable[..., Any]) -> Callable[..., None]:
             logger.warning("tracking failed, and the run goes on: %s", " ".join(str(error).split())[:300])
 
     return wrapped
+
+
+def find_run_id(seconds: float = 10.0) -> str | None:
+    """Return the id of the run that is told of this process; None when there is none.
+
+    Args:
+        seconds: To wait for an answer at most.
+    """
+    import mlflow
+
+    run = mlflow.active_run()
+    return None if run is None else str(run.info.run_id)

@@ -18,7 +18,7 @@ from podium.competitions.demo import DemoDrawing
 from podium.errors import InputError
 from podium.pipelines.ingestion import create_pipeline
 from podium.pipelines.ingestion.config import IngestionConfig
-from podium.pipelines.ingestion.nodes import correct_labels, ingest_images, list_images, resolve_input
+from podium.pipelines.ingestion.nodes import correct_labels, fill_store, ingest_images, list_images, resolve_input
 from podium.pipelines.training.member import digest_content
 from podium.schemas import check_classes, check_images
 from podium.vision.image_store import ImageStore
@@ -242,3 +242,24 @@ def test_wrong_marks_are_told_by_the_users_name_for_the_competition(competition:
     wrong = correct(competition, tmp_path / "m.csv", "train/하.png,exclude,,,")
     with pytest.raises(InputError, match="competition 대회: 1 thing"):
         ingest(wrong, tmp_path)
+
+
+def test_another_input_gets_its_store_and_the_tables_stay(competition: IdTarget, tmp_path: Path) -> None:
+    images = ingest(competition, tmp_path)["images"]
+    config = IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1)
+    filled = fill_store(images, competition, {**SPEC, "height_px": 16}, config)
+    assert (filled["n_decoded"], filled["n_reused"]) == (6, 0)
+    store = ImageStore(Path(filled["folder"]))
+    assert store.rows_of(images["sha256"]).shape == (6,)
+    again = fill_store(images, competition, {**SPEC, "height_px": 16}, config)
+    assert again == {"folder": filled["folder"], "n_decoded": 0, "n_reused": 6}
+
+
+def test_images_that_changed_since_they_were_ingested_are_all_told(competition: IdTarget, tmp_path: Path) -> None:
+    images = ingest(competition, tmp_path)["images"]
+    for name in ("train/가.png", "test/바.png"):
+        Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(competition.root / name)
+    (competition.root / "train" / "나.png").unlink()
+    with pytest.raises(InputError, match="Images have changed since the sweep began") as error:
+        fill_store(images, competition, SPEC, IngestionConfig(store_dir=tmp_path / "저장소", n_jobs=1))
+    assert sorted(case.split(":")[0] for case in error.value.cases) == ["test/바.png", "train/가.png", "train/나.png"]

@@ -11,7 +11,7 @@ import pandas as pd
 from podium.competitions import Listing, read_competition
 from podium.competitions.config import Competition
 from podium.competitions.corrections import apply_corrections
-from podium.errors import InputError
+from podium.errors import InputError, raise_if_any
 from podium.pipelines.ingestion.config import IngestionConfig
 from podium.vision.input_spec import InputSpec
 from podium.vision.recipe import Recipe
@@ -143,6 +143,40 @@ def ingest_images(
         },
         "image_store": {"folder": folder.as_posix(), "n_decoded": filled.n_decoded, "n_reused": filled.n_reused},
     }
+
+
+def fill_store(
+    images: pd.DataFrame, competition: Competition, input_spec: dict[str, Any], ingestion: IngestionConfig
+) -> dict[str, Any]:
+    """Bring the image store of this input up to date; trials of the same input wait for each other.
+
+    Writes below ``ingestion.store_dir``, as ingestion does; the table of images stays as it is.
+
+    Returns:
+        folder of the store, and how many images were decoded and reused.
+
+    Raises:
+        InputError: Files have changed since the sweep's worker looked at them; each is listed.
+    """
+    from podium.vision import image_store
+
+    spec = InputSpec.from_dict(input_spec)
+    folder = ingestion.store_dir / spec.preparation
+    filled = image_store.fill_store(
+        folder=folder,
+        root=Path(competition.root),
+        paths=images["path"].tolist(),
+        spec=spec,
+        max_pixels=ingestion.max_pixels,
+        n_jobs=ingestion.n_jobs or os.cpu_count() or 1,
+        progress=False,
+    )
+    changed = images["path"][filled.table["sha256"].to_numpy() != images["sha256"].to_numpy()]
+    raise_if_any(
+        "Images have changed since the sweep began; start its workers again:",
+        [f"{path}: is not the picture that was there before" for path in changed],
+    )
+    return {"folder": folder.as_posix(), "n_decoded": filled.n_decoded, "n_reused": filled.n_reused}
 
 
 def _digest_file(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from podium.pipelines.ingestion.nodes import correct_labels, ingest_images, list_images, resolve_input
+from podium.pipelines.ingestion.nodes import correct_labels, fill_store, ingest_images, list_images, resolve_input
 
 
 def create_input_pipeline() -> Pipeline:
@@ -14,6 +14,22 @@ def create_input_pipeline() -> Pipeline:
                 ["recipe", "params:weights_dir"],
                 ["input_spec", "starting_weights"],
                 name="resolve_input",
+            )
+        ],
+        namespace="ingestion",
+        prefix_datasets_with_namespace=False,
+    )
+
+
+def create_store_pipeline() -> Pipeline:
+    """Images that were ingested before → their pixels as another recipe wants them; writes no table."""
+    return Pipeline(
+        [
+            Node(
+                fill_store,
+                ["images", "competition", "input_spec", "params:ingestion"],
+                "image_store",
+                name="fill_store",
             )
         ],
         namespace="ingestion",

@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from podium.competitions.config import Competition
 from podium.errors import InputError, suggest
+from podium.sweeps.config import RecipesSweep, find_sweep
 from podium.vision.recipe import Recipe
 
 WHOLE_MAPPINGS = ("label_shift", "terms", "options")
@@ -20,6 +21,16 @@ def select_competition(competition: str, competitions: dict[str, Any]) -> Compet
 def select_recipe(recipe: str, recipes: dict[str, Any]) -> Recipe:
     """Return the recipe of that name, with everything that it is based on."""
     return Recipe.model_validate(merge_recipe(recipe, recipes))
+
+
+def select_base(sweep: str, sweeps: dict[str, Any], recipes: dict[str, dict[str, Any]]) -> Recipe:
+    """Return the recipe that a sweep's images are prepared for: its base, or the first of its recipes.
+
+    Raises:
+        InputError: No sweep was chosen, or there is none of that name.
+    """
+    config = find_sweep(sweep, sweeps)
+    return select_recipe(config.recipes[0] if isinstance(config, RecipesSweep) else config.base, recipes)
 
 
 def merge_recipe(name: str, recipes: dict[str, dict[str, Any]]) -> dict[str, Any]:
