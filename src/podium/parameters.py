@@ -15,6 +15,7 @@ from podium.pipelines.ingestion.config import IngestionConfig
 from podium.pipelines.leaks.config import LeaksConfig
 from podium.pipelines.ledger.config import LedgerConfig
 from podium.pipelines.pseudo_label.config import PseudoLabelConfig
+from podium.pipelines.register.config import RegistryConfig
 from podium.pipelines.report.config import ReportConfig
 from podium.pipelines.selection.nodes import merge_recipe
 from podium.pipelines.shift.config import ShiftConfig
@@ -22,6 +23,7 @@ from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.survey.config import SurveyConfig
 from podium.pipelines.training.config import TrainingConfig
 from podium.pipelines.tuning.config import TuningConfig
+from podium.tracking import TrackingConfig
 from podium.vision.recipe import Recipe
 
 NO_FOLDER = '/\\:*?"<>|[]\0'
@@ -47,6 +49,8 @@ class Parameters(BaseModel):
     leaks: LeaksConfig = LeaksConfig()
     splitting: SplittingConfig
     training: TrainingConfig
+    tracking: TrackingConfig = TrackingConfig()
+    registry: RegistryConfig = RegistryConfig()
     tuning: TuningConfig = TuningConfig()
     pseudo_label: PseudoLabelConfig = PseudoLabelConfig()
     compare: CompareConfig = CompareConfig()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import resize
 
@@ -73,7 +73,7 @@ def view_images(images: Tensor, view: View) -> Tensor:
     return seen.contiguous()
 
 
-def average_views(model: nn.Module, images: Tensor, views: Sequence[View]) -> Tensor:
+def average_views(model: Callable[[Tensor], Tensor], images: Tensor, views: Sequence[View]) -> Tensor:
     """Average a model's probabilities over views of the same images.
 
     Args:
