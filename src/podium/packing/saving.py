@@ -104,3 +104,5 @@ def _forget_paths(folder: Path) -> None:
     for artifact in flavor["artifacts"].values():
         artifact["uri"] = artifact["path"]
     model.save(str(folder / MLMODEL_FILE_NAME))
+    for compiled in list(folder.rglob("__pycache__")):  # names where the script was compiled
+        shutil.rmtree(compiled)
