@@ -7,15 +7,12 @@ import boto3
 from botocore.exceptions import ClientError
 
 
-def make_bucket(destination: str, endpoint_url: str | None) -> str:
+def make_bucket(destination: str, endpoint_url: str | None) -> None:
     """Make a bucket.
 
     Args:
         destination: As in ``s3://mlflow/artifacts``.
         endpoint_url: Of the store; None is Amazon's.
-
-    Returns:
-        Its name.
     """
     name = urlsplit(destination).netloc
     client = boto3.client("s3", endpoint_url=endpoint_url)
@@ -25,8 +22,7 @@ def make_bucket(destination: str, endpoint_url: str | None) -> str:
         if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
             raise
         client.create_bucket(Bucket=name)
-    return name
 
 
 if __name__ == "__main__":
-    print(make_bucket(os.environ["MLFLOW_ARTIFACTS_DESTINATION"], os.environ.get("MLFLOW_S3_ENDPOINT_URL")))
+    make_bucket(os.environ["MLFLOW_ARTIFACTS_DESTINATION"], os.environ.get("MLFLOW_S3_ENDPOINT_URL"))

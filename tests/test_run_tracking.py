@@ -266,3 +266,13 @@ def test_server_that_is_not_there_costs_seconds_and_not_the_run(
     assert "does not answer" in caplog.text
     assert "were not told" in caplog.text
     assert "pw-secret" not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"])
+def test_name_or_password_that_the_server_cannot_read_is_refused_and_not_shown(
+    context: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "민지")
+    with pytest.raises(InputError, match="plain letters") as error:
+        begin(context)
+    assert error.value.cases == [f"{name}: has others; let the admin make a user in a to z"]

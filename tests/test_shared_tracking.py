@@ -94,7 +94,7 @@ def team_run(tracking_server: TrackingServer, tmp_path_factory: pytest.TempPathF
     local = {"server": {"mlflow_tracking_uri": tracking_server.url}}
     (folder / "conf" / "local" / "mlflow.yml").write_text(yaml.safe_dump(local), encoding="utf-8")
     make_repository(folder)
-    environment = tracking_server.add_user("민지")
+    environment = tracking_server.add_user("minji")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)

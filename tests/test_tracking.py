@@ -4,11 +4,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE, UNAUTHENTICATED
+from requests import HTTPError
 
 from podium import tracking
 from podium.tracking import TrackedRun, describe_error, find_run_id, log_epoch, set_current_run, tell
@@ -130,7 +132,12 @@ def test_end_waits_for_a_server_that_stays_away_no_longer_than_said(
 
 @pytest.mark.parametrize(
     "error",
-    [MlflowException("없음", error_code=INVALID_PARAMETER_VALUE), FileNotFoundError("gone"), KeyError("x")],
+    [
+        MlflowException("없음", error_code=INVALID_PARAMETER_VALUE),
+        FileNotFoundError("gone"),
+        KeyError("x"),
+        HTTPError("not allowed", response=SimpleNamespace(status_code=403)),  # type: ignore[arg-type]
+    ],
 )
 def test_what_is_refused_is_dropped_with_a_warning_and_the_rest_is_told(
     server: Server, begin: Callable[[], TrackedRun], caplog: pytest.LogCaptureFixture, error: Exception
@@ -168,6 +175,9 @@ def test_error_is_told_in_one_short_line_without_passwords(monkeypatch: pytest.M
     assert len(told) <= 300
 
 
-def test_interruption_of_what_tells_is_no_refusal() -> None:
-    assert not tracking.is_refusal(OSError("full"))
-    assert not tracking.is_refusal(AWAY)
+@pytest.mark.parametrize(
+    "error",
+    [OSError("full"), AWAY, ConnectionError("no"), HTTPError(response=SimpleNamespace(status_code=503))],  # type: ignore[arg-type]
+)
+def test_what_may_pass_is_no_refusal(error: Exception) -> None:
+    assert not tracking.is_refusal(error)

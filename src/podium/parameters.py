@@ -11,6 +11,7 @@ from podium.errors import InputError, suggest
 from podium.pipelines.augmentation.config import PolicySteps
 from podium.pipelines.compare.config import CompareConfig
 from podium.pipelines.ensemble.config import EnsembleConfig
+from podium.pipelines.export.config import ExportConfig
 from podium.pipelines.ingestion.config import IngestionConfig
 from podium.pipelines.leaks.config import LeaksConfig
 from podium.pipelines.ledger.config import LedgerConfig
@@ -51,6 +52,7 @@ class Parameters(BaseModel):
     training: TrainingConfig
     tracking: TrackingConfig = TrackingConfig()
     registry: RegistryConfig = RegistryConfig()
+    export: ExportConfig = ExportConfig()
     tuning: TuningConfig = TuningConfig()
     pseudo_label: PseudoLabelConfig = PseudoLabelConfig()
     compare: CompareConfig = CompareConfig()

@@ -21,7 +21,7 @@ from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from podium.differences import Difference, list_differences, walk_leaves
-from podium.errors import InputError
+from podium.errors import InputError, raise_if_any
 from podium.git_state import find_commit, read_diff
 from podium.machine import describe_machine
 from podium.secrets import hide_password
@@ -118,8 +118,10 @@ class RunTracking:
         """Begin the run; without a server that answers, the pipeline goes on and all is told later.
 
         Raises:
-            InputError: The server wants other credentials: found out now, not after a night of training.
+            InputError: The server wants other credentials, or cannot read these: found out now, not after a night of
+                training.
         """
+        _require_plain_credentials()
         limit_requests()
         uri = self._config.server.mlflow_tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
         mlflow.set_tracking_uri(uri)
@@ -225,6 +227,19 @@ def _export_credentials(loader: Any, name: str | None) -> None:
     """Put the credentials that ``mlflow.yml`` names where MLflow looks for them: into this process' environment."""
     if name is not None:
         os.environ.update({key: str(value) for key, value in loader["credentials"].get(name, {}).items()})
+
+
+def _require_plain_credentials() -> None:
+    """Refuse a name or password in letters that MLflow's server cannot read.
+
+    It decodes them as ASCII where artifacts are sent (3.17), and so would take the curves and refuse every file.
+    """
+    names = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+    raise_if_any(
+        "MLflow's server reads names and passwords in plain letters alone:",
+        [f"{name}: has others; let the admin make a user in a to z" for name in names
+         if not os.environ.get(name, "").isascii()],
+    )  # fmt: skip
 
 
 def _compare_with_base(context: KedroContext) -> list[Difference]:

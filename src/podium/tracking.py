@@ -215,19 +215,25 @@ def limit_requests() -> None:
 
 def is_refusal(error: Exception) -> bool:
     """Say whether asking again is in vain: the server refused, or what should be told is wrong or gone."""
-    from mlflow.exceptions import MlflowException
-
-    if isinstance(error, MlflowException):
-        status = error.get_http_status_code()
+    status = _find_status(error)
+    if status is not None:
         return status in _HTTP_CLIENT_ERRORS and status not in _WORTH_ANOTHER_TRY
     return isinstance(error, FileNotFoundError | TypeError | ValueError | LookupError | RuntimeError)
 
 
 def refuses_credentials(error: Exception) -> bool:
     """Say whether a server knows neither user nor password, or forbids what they may not."""
-    from mlflow.exceptions import MlflowException
+    return _find_status(error) in _REFUSED_CREDENTIALS
 
-    return isinstance(error, MlflowException) and error.get_http_status_code() in _REFUSED_CREDENTIALS
+
+def _find_status(error: Exception) -> int | None:
+    """Return the HTTP status that an error stands for; None where there is none."""
+    from mlflow.exceptions import MlflowException
+    from requests import HTTPError
+
+    if isinstance(error, MlflowException):
+        return int(error.get_http_status_code())
+    return error.response.status_code if isinstance(error, HTTPError) and error.response is not None else None
 
 
 def describe_error(error: Exception) -> str:

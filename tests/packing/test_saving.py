@@ -127,6 +127,13 @@ def test_nothing_in_the_folder_names_a_place_of_this_machine_or_is_pickled(packe
     assert not list(packed.rglob("*.pkl"))
 
 
+def test_only_such_code_of_the_project_comes_along_as_is_needed(packed: Path) -> None:
+    files = {file.relative_to(packed / "code").as_posix() for file in (packed / "code").rglob("*.py")}
+    assert {"podium/__init__.py", "podium/packing/predictor.py", "podium/vision/decoding.py"} <= files
+    assert not [file for file in files if file.startswith(("podium/pipelines", "podium/survey", "podium/datasets"))]
+    assert len(files) < 100, "each is a request when a model is loaded from a server"
+
+
 def test_model_says_what_it_is_what_it_takes_and_what_it_gives(packed: Path) -> None:
     described = yaml.safe_load((packed / "MLmodel").read_text(encoding="utf-8"))
     assert described["metadata"] == {"competition": "대회", "what": "ensemble", "split_digest": "0a1b2c"}

@@ -41,10 +41,10 @@ def test_run_without_a_password_ends_before_its_first_node_and_says_what_to_set(
 
 
 def test_members_of_the_team_may_not_add_each_other(tracking_server: TrackingServer) -> None:
-    member = tracking_server.add_user("이")
+    member = tracking_server.add_user("lee")
     answer = requests.post(
-        f"{tracking_server.url}/api/2.0/mlflow/users/create", json={"username": "박", "password": "another-word-12"},
-        auth=("이".encode(), member["MLFLOW_TRACKING_PASSWORD"]), timeout=60,
+        f"{tracking_server.url}/api/2.0/mlflow/users/create", json={"username": "park", "password": "another-word-12"},
+        auth=("lee", member["MLFLOW_TRACKING_PASSWORD"]), timeout=60,
     )  # fmt: skip
     assert answer.status_code == 403
 

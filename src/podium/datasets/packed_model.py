@@ -4,7 +4,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from kedro.io.core import AbstractDataset
+from kedro.io.core import AbstractDataset, DatasetError
 
 from podium.packing.contents import Contents
 
@@ -33,6 +33,8 @@ class PackedModelDataset(AbstractDataset[Contents, Path]):
         self.metadata = deepcopy(metadata)
 
     def load(self) -> Path:
+        if not self._exists():
+            raise DatasetError(f"'{self._path}' holds no packed model; kedro run --pipeline register makes one.")
         return self._path
 
     def save(self, data: Contents) -> None:

@@ -1,6 +1,6 @@
 """What MLflow runs to have the model again: no object is ever pickled.
 
-MLflow copies this file into the packed folder, and all of ``podium`` beside it.
+MLflow copies this file into the packed folder, and what it needs of ``podium`` beside it.
 """
 
 from mlflow.models import set_model

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import podium
 from podium.packing.contents import FOLDER_KEY, Contents, write_contents
+from podium.packing.own_code import copy_code
 from podium.probabilities import name_columns
 
 # All that the path from bytes to classes imports, as distributions; mlflow brings its server along.
@@ -18,6 +18,9 @@ REQUIREMENTS = (
     "mlflow", "numpy", "opencv-python-headless", "pandas", "pillow", "pyarrow", "pydantic", "safetensors", "simplejpeg",
     "timm", "torch", "torchvision", "tqdm",
 )  # fmt: skip
+
+ENTRY = "podium.packing.served_model"
+"""What the packed model's script imports."""
 
 _EXAMPLE_SIDE_PX = 64
 
@@ -33,7 +36,7 @@ def save_packed(contents: Contents, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
         packed, model = Path(scratch) / FOLDER_KEY, Path(scratch) / "model"
         _lay_out(contents, packed)
-        _save_model(contents, packed, model)
+        _save_model(contents, packed, copy_code(ENTRY, Path(scratch) / "code"), model)
         if folder.exists():
             folder.rename(Path(scratch) / "old")
         model.rename(folder)
@@ -65,7 +68,7 @@ def _lay_out(contents: Contents, folder: Path) -> None:
     write_contents(contents.place_files(places), folder)
 
 
-def _save_model(contents: Contents, packed: Path, folder: Path) -> None:
+def _save_model(contents: Contents, packed: Path, code: Path, folder: Path) -> None:
     import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
@@ -84,7 +87,7 @@ def _save_model(contents: Contents, packed: Path, folder: Path) -> None:
         path=str(folder),
         python_model=str(Path(__file__).with_name("model_script.py")),
         artifacts={FOLDER_KEY: str(packed)},
-        code_paths=[str(Path(podium.__file__).parent)],
+        code_paths=[str(code)],
         pip_requirements=list_requirements(),
         signature=ModelSignature(Schema([ColSpec(DataType.binary, IMAGE_COLUMN)]), Schema(outputs)),
         input_example=pd.DataFrame({IMAGE_COLUMN: [draw_example()]}),
