@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -188,10 +189,11 @@ def test_champion_answers_as_the_submission_does_where_nothing_of_the_project_is
 
 def test_served_model_answers_pictures_over_http_and_names_those_it_cannot_read(team_run: TeamRun) -> None:
     packed, port = team_run.project.folder / "data/06_models/demo/packed", find_free_port()
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # as in an activated environment
     place = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     process = subprocess.Popen(
         [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(packed), "--env-manager", "local", *place],
-        env={**os.environ, **team_run.environment}, start_new_session=True,
+        env={**os.environ, **team_run.environment, "PATH": programs}, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -203,7 +205,8 @@ def test_served_model_answers_pictures_over_http_and_names_those_it_cannot_read(
         assert refused.status_code == 400
         assert "image 1: not an image" in refused.text
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
@@ -227,16 +230,16 @@ def ask(port: int, files: list[bytes]) -> requests.Response:
 # Tells a run of its own, from a main thread and three others, while another process does the same.
 TELLS = """
 import sys, threading
-from mlflow import MlflowClient
 from podium.tracking import TrackedRun, log_epoch, set_current_run, tell
-from podium.run_tracking import find_experiment
+from podium.run_tracking import connect, find_experiment
 from types import SimpleNamespace
 uri, mark, folder = sys.argv[1:]
 made = SimpleNamespace(artifact_location=folder, tags=None)
 options = SimpleNamespace(name="side by side", restore_if_deleted=True, create_experiment_kwargs=made)
-def begin(client):
-    return client.create_run(find_experiment(client, options), tags={"mark": mark}).info.run_id
-run = TrackedRun(MlflowClient(uri), begin)
+def begin():
+    client = connect(uri)
+    return client, client.create_run(find_experiment(client, options), tags={"mark": mark}).info.run_id
+run = TrackedRun(begin)
 set_current_run(run)
 def work(fold):
     for epoch in range(10):

@@ -58,7 +58,7 @@ def begin(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     runs: list[TrackedRun] = []
 
     def make() -> TrackedRun:
-        runs.append(TrackedRun(server, lambda client: client.create_run()))  # type: ignore[arg-type]
+        runs.append(TrackedRun(lambda: (server, server.create_run())))  # type: ignore[arg-type, return-value]
         set_current_run(runs[-1])
         return runs[-1]
 

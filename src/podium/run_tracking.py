@@ -23,6 +23,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, ML
 from podium.differences import Difference, list_differences, walk_leaves
 from podium.errors import InputError, raise_if_any
 from podium.git_state import find_commit, read_diff
+from podium.locks import hold_file
 from podium.machine import describe_machine
 from podium.secrets import hide_password
 from podium.tracking import (
@@ -129,12 +130,13 @@ class RunTracking:
         tags = {**resolve_tags(), **_describe_command(run_params), **_describe_place(differences)}
         options, run_name = self._config.tracking.experiment, self._config.tracking.run.name or self._pipeline_name
 
-        def begin(client: MlflowClient) -> str:
+        def begin() -> tuple[MlflowClient, str]:
+            client = connect(uri)
             experiment_id = find_experiment(client, options)
             run = client.create_run(experiment_id, tags=_cut(tags), run_name=run_name)
-            return str(run.info.run_id)
+            return client, str(run.info.run_id)
 
-        run = TrackedRun(MlflowClient(uri), begin)
+        run = TrackedRun(begin)
         run.wait_for_answer(_SERVER_ANSWERS_S if uri.startswith("http") else _DATABASE_IS_MADE_S)
         if run.refusal is not None and refuses_credentials(run.refusal):
             raise InputError(
@@ -192,6 +194,19 @@ class RunTracking:
         tags = {MLFLOW_RUN_NAME: f"{recipe.name} ({self._pipeline_name})", "differences.recipe": _write(differences)}
         yield lambda client, run_id: client.log_batch(run_id, params=params, tags=_make_tags(tags))
         yield lambda client, run_id: client.log_dict(run_id, plain, "recipe.yml")
+
+
+def connect(uri: str) -> MlflowClient:
+    """Make a client of a server or a database.
+
+    A new database gets its tables now. Two processes that do so at once in one SQLite file leave it broken, so one
+    waits for the other.
+    """
+    path = uri.removeprefix("sqlite:///")
+    if path == uri:
+        return MlflowClient(uri)
+    with hold_file(Path(f"{path}-lock")):
+        return MlflowClient(uri)
 
 
 def find_experiment(client: MlflowClient, options: "ExperimentOptions") -> str:

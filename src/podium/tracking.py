@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
@@ -62,12 +63,12 @@ class TrackedRun:
     Either way the run that is tracked goes on: its results lie in the catalog's own files.
 
     Args:
-        client: Of the tracking server.
-        begin: Makes the run and returns its id.
+        begin: Makes a client of the tracking server, which may have a database to lay out, and the run; returns the
+            client and the run's id.
     """
 
-    def __init__(self, client: "MlflowClient", begin: Callable[["MlflowClient"], str]):
-        self._client = client
+    def __init__(self, begin: Callable[[], tuple["MlflowClient", str]]):
+        self._client: MlflowClient | None = None
         self._begin = begin
         self._waiting: queue.SimpleQueue[Action | None] = queue.SimpleQueue()
         self._answered = threading.Event()  # the run began, or the first try to begin it failed
@@ -117,20 +118,25 @@ class TrackedRun:
         if not self._insist(self._make_run):
             return
         while (action := self._waiting.get()) is not None:
-            if not self._insist(action):
+            if not self._insist(partial(self._tell_now, action)):
                 return
 
-    def _make_run(self, client: "MlflowClient", _: str) -> None:
-        self.run_id = self._begin(client)
+    def _make_run(self) -> None:
+        self._client, self.run_id = self._begin()
         self._began.set()
         self._answered.set()
 
-    def _insist(self, action: Action) -> bool:
+    def _tell_now(self, action: Action) -> None:
+        assert self._client is not None
+        assert self.run_id is not None
+        action(self._client, self.run_id)
+
+    def _insist(self, act: Callable[[], None]) -> bool:
         """Tell one thing until it is told or refused; false when nothing more can be told of this run."""
         pause_s = 1.0
         while not self._is_given_up:
             try:
-                action(self._client, self.run_id or "")
+                act()
             except Exception as error:  # clients of a server, a database and a disk share no base class
                 if is_refusal(error):
                     return self._drop(error)

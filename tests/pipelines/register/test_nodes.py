@@ -117,7 +117,7 @@ def test_all_that_is_missing_is_listed_at_once(tmp_path: Path) -> None:
         "얼굴-2c, which 합-1b joins: the weights of fold 0 are not on this machine",
         "얼굴-2c, which 합-1b joins: the weights of fold 1 are not on this machine",
         "작은-3d: the weights of fold 0 are damaged, or not written by Podium",
-        "teammate:지민: handed over without networks; name it in ensemble.leave_out, make the ensemble anew",
+        "teammate:지민: handed over without its networks; name it in ensemble.leave_out and make the ensemble anew",
     ]
 
 
