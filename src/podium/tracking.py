@@ -29,8 +29,7 @@ Action = Callable[["MlflowClient", str], object]
 
 REQUEST_LIMITS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
 }
 """MLflow itself asks eight times, two minutes each, with pauses that double; here what failed is told later."""
 
@@ -108,7 +107,7 @@ class TrackedRun:
         away_s = 0.0
         while self._thread.is_alive():
             self._thread.join(_STEP_S)
-            away_s = away_s + _STEP_S if self._is_away else 0.0
+            away_s = away_s + _STEP_S if self._is_away or not self._began.is_set() else 0.0
             if away_s >= GRACE_S:
                 self._is_given_up = True
                 logger.warning("tracking: the server stays away; %d thing(s) were not told", self._waiting.qsize())
