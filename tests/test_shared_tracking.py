@@ -240,6 +240,7 @@ def begin():
     client = connect(uri)
     return client, client.create_run(find_experiment(client, options), tags={"mark": mark}).info.run_id
 run = TrackedRun(begin)
+run.wait_for_answer(150)
 set_current_run(run)
 def work(fold):
     for epoch in range(10):

@@ -6,6 +6,7 @@ import os
 import time
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,7 @@ class RunTracking:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         self._context = context
-        loader = context.config_loader
+        loader: Any = context.config_loader
         if "mlflow" not in loader.config_patterns:
             loader.config_patterns["mlflow"] = ["mlflow*", "mlflow*/**", "**/mlflow*"]
         self._config = KedroMlflowConfig.model_validate(loader["mlflow"])
@@ -262,14 +263,15 @@ def _compare_with_base(context: KedroContext) -> list[Difference]:
 
     Paths are made of the competition, so the same one is chosen on both sides.
     """
-    from podium.settings import CONFIG_LOADER_ARGS
+    from podium import settings
 
+    options: dict[str, Any] = dict(settings.CONFIG_LOADER_ARGS)
     parameters = context.config_loader["parameters"]
     base = OmegaConfigLoader(
         str(context.config_loader.conf_source),
-        env=CONFIG_LOADER_ARGS["base_env"],
+        env=options["base_env"],
         runtime_params={"competition": parameters["competition"]},
-        **CONFIG_LOADER_ARGS,
+        **options,
     )
     return list_differences(parameters, base["parameters"])
 
@@ -311,7 +313,11 @@ def _log_diff(client: MlflowClient, run_id: str, folder: Path) -> None:
 
 def _describe_files(dataset: Any, name: str, data: Any) -> Iterator[Action]:
     for path, folder in _list_files(dataset, name, data):
-        yield lambda client, run_id, path=path, folder=folder: client.log_artifact(run_id, path, folder)
+        yield partial(_log_artifact, path, folder)
+
+
+def _log_artifact(path: str, folder: str | None, client: MlflowClient, run_id: str) -> None:
+    client.log_artifact(run_id, path, folder)
 
 
 def _list_files(dataset: Any, name: str, data: Any) -> Iterator[tuple[str, str | None]]:

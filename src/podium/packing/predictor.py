@@ -83,10 +83,10 @@ class Predictor:
 
     def _blend(self, prepared: Prepared) -> npt.NDArray[np.float64]:
         """Average what the members say by weight, float64 (batch, n_classes)."""
-        return sum(
-            (member.weight * self._average_folds(member, prepared) for member in self.contents.members),
-            start=np.zeros(()),
-        )
+        blended = np.zeros(())
+        for member in self.contents.members:
+            blended = blended + member.weight * self._average_folds(member, prepared)
+        return np.asarray(blended, dtype=np.float64)
 
     def _average_folds(self, member: PackedMember, prepared: Prepared) -> Probabilities:
         total = np.zeros((), np.float64)

@@ -71,12 +71,12 @@ def _lay_out(contents: Contents, folder: Path) -> None:
 def _save_model(contents: Contents, packed: Path, code: Path, folder: Path) -> None:
     import mlflow
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
     from podium.packing.served_model import IMAGE_COLUMN
 
     of_target = DataType.long if isinstance(contents.classes[0].target, int) else DataType.string
-    outputs = [
+    outputs: list[ColSpec | TensorSpec] = [
         ColSpec(of_target, "target"),
         ColSpec(DataType.long, "label"),
         ColSpec(DataType.string, "class_name"),
