@@ -5,10 +5,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import podium
-
-ROOT = Path(podium.__file__).parent
-PACKAGE = podium.__name__
+ROOT = Path(__file__).parents[1]
+PACKAGE = "podium"
 
 
 def copy_code(entry: str, folder: Path) -> Path:
