@@ -234,7 +234,7 @@ from podium.tracking import TrackedRun, log_epoch, set_current_run, tell
 from podium.run_tracking import connect, find_experiment
 from types import SimpleNamespace
 uri, mark, folder = sys.argv[1:]
-made = SimpleNamespace(artifact_location=folder, tags=None)
+made = SimpleNamespace(artifact_location=folder or None, tags=None)
 options = SimpleNamespace(name="side by side", restore_if_deleted=True, create_experiment_kwargs=made)
 def begin():
     client = connect(uri)
@@ -253,15 +253,18 @@ run.end("FINISHED")
 """
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_two_processes_with_threads_at_once_tell_a_new_store_each_of_its_own_run(
-    kind: str, postgres: Postgres, tmp_path: Path
+@pytest.mark.parametrize("kind", ["a new file", "the team's server"])
+def test_two_processes_with_threads_at_once_tell_each_of_its_own_run(
+    kind: str, tracking_server: TrackingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}" if kind == "sqlite" else postgres.url("side_by_side")
+    user = tracking_server.add_user("jiho") if kind == "the team's server" else {}
+    for name, value in user.items():
+        monkeypatch.setenv(name, value)
+    uri = user.get("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", TELLS, uri, mark, str(tmp_path / "artifacts")], env=environment,
+            [sys.executable, "-c", TELLS, uri, mark, "" if user else str(tmp_path / "artifacts")], env=environment,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
         for mark in ("1", "2")
@@ -278,5 +281,5 @@ def test_two_processes_with_threads_at_once_tell_a_new_store_each_of_its_own_run
         for fold in range(3):
             points = client.get_metric_history(run.info.run_id, f"fold_{fold}/mark")
             assert [(point.step, point.value) for point in points] == [(epoch, float(mark)) for epoch in range(10)]
-            text = tmp_path / "artifacts" / run.info.run_id / "artifacts" / f"fold_{fold}.txt"
+            text = Path(client.download_artifacts(run.info.run_id, f"fold_{fold}.txt", str(tmp_path)))
             assert text.read_text(encoding="utf-8") == mark

@@ -1,11 +1,14 @@
 """The team's server lets nobody in without a password, and nobody else's machine reaches it."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import requests
 
+from conftest import ROOT
 from podium.errors import InputError
 from podium.run_tracking import RunTracking
 from services.object_store import ObjectStore
@@ -40,12 +43,17 @@ def test_run_without_a_password_ends_before_its_first_node_and_says_what_to_set(
     assert "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD" in error.value.cases[0]
 
 
-def test_members_of_the_team_may_not_add_each_other(tracking_server: TrackingServer) -> None:
-    member = tracking_server.add_user("lee")
-    answer = requests.post(
-        f"{tracking_server.url}/api/2.0/mlflow/users/create", json={"username": "park", "password": "another-word-12"},
-        auth=("lee", member["MLFLOW_TRACKING_PASSWORD"]), timeout=60,
+def test_admin_adds_members_who_may_not_add_each_other(tracking_server: TrackingServer) -> None:
+    admin = tracking_server.make_environment(*tracking_server.admin)
+    done = subprocess.run(
+        [sys.executable, ROOT / "server" / "add_user.py", "lee"], input="a-new-word-12\n", text=True,
+        env={**os.environ, **admin}, start_new_session=True, capture_output=True, check=False,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    member = ("lee", "a-new-word-12")
+    assert requests.get(f"{tracking_server.url}/{PATHS[0]}", auth=member, timeout=60).ok
+    url = f"{tracking_server.url}/api/2.0/mlflow/users/create"
+    answer = requests.post(url, json={"username": "park", "password": "another-word-12"}, auth=member, timeout=60)
     assert answer.status_code == 403
 
 
