@@ -8,7 +8,6 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from podium.vision.input_spec import InputSpec
 from podium.vision.network import Normalize, load_network, to_float
 from podium.vision.recipe import Recipe
 from podium.vision.views import average_views
@@ -54,10 +53,3 @@ def load_scorer(path: Path) -> Scorer:
         header = json.loads(file.metadata()[HEADER_KEY])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is no mapping)
     return Scorer(tensors, header)
-
-
-def read_input_spec(path: Path) -> InputSpec:
-    """Read how a file's network wants pictures, without its tensors."""
-    with safe_open(path, framework="np") as file:
-        header = json.loads(file.metadata()[HEADER_KEY])
-    return InputSpec.from_dict(header["input_spec"])
