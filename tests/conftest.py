@@ -13,7 +13,9 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from services.object_store import object_store  # noqa: F401
 from services.postgres import postgres  # noqa: F401  (a fixture)
+from services.tracking_server import tracking_server  # noqa: F401
 
 ROOT = Path(__file__).parents[1]
 

@@ -143,3 +143,17 @@ def test_all_locks_of_a_process_are_given_back_at_once(path: Path, tmp_path: Pat
     for name in "ab":
         with hold(tmp_path / name):
             pass
+
+
+def test_file_is_held_by_one_process_at_a_time_and_the_other_waits(tmp_path: Path) -> None:
+    path, log = tmp_path / "mlflow.db-lock", tmp_path / "log"
+    code = (
+        "import sys, time; from pathlib import Path; from podium.locks import hold_file\n"
+        "with hold_file(Path(sys.argv[1])), open(sys.argv[2], 'a') as log:\n"
+        "    for word in ('in', 'out'):\n"
+        "        log.write(word + ' '); log.flush(); time.sleep(0.1)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    asking = [subprocess.Popen([sys.executable, "-c", code, str(path), str(log)], env=environment) for _ in range(3)]
+    assert [process.wait() for process in asking] == [0, 0, 0]
+    assert log.read_text().split() == ["in", "out"] * 3

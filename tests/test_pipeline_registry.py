@@ -40,6 +40,7 @@ EXPLORE = {
 }
 LEDGER = {"note_score", "draw_boards", "judge_gains", "propose_pair", "show_ledger"}
 PSEUDO_LABEL = {"blend_each_fold", "choose_pseudo_labels", "tabulate_pseudo_labels", "measure_pseudo_label_gain"}
+PACKED = {"pack_model", "register_model", "export_networks"}
 REPORT = {
     "require_training",
     "gather_reported",
@@ -74,7 +75,8 @@ def test_every_stage_and_chain_has_its_name() -> None:
     chains = {"train", "tuning", "ensemble", "rank", "__default__"}
     beside = {"compare", "share", "ledger", "pseudo_label", "pseudo_label_gain", "report", "explore", "shift"}
     beside |= {"sweep", "sweep_results", "trial"}
-    assert set(PIPELINES) == {*STAGES, *chains, *beside}
+    packed = {"register", "export"}
+    assert set(PIPELINES) == {*STAGES, *chains, *beside, *packed}
 
 
 def test_default_holds_every_node_of_every_pipeline_but_those_beside_it_once() -> None:
@@ -82,6 +84,7 @@ def test_default_holds_every_node_of_every_pipeline_but_those_beside_it_once() -
     names = name_functions("__default__")
     assert len(names) == len(set(names))
     beside = TUNING | COMPARE | EXPLORE | LEDGER | PSEUDO_LABEL | REPORT | SHIFT | SWEEP | TRIAL
+    beside |= PACKED
     assert set(names) == everywhere - beside
     assert everywhere > beside
 

@@ -3,6 +3,8 @@
 import logging
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +21,16 @@ _POLL_S = 0.5
 
 # Files of the locks that this process holds. Closing any file of a path gives its record lock back, so there is one.
 _held: dict[Path, IO[str]] = {}
+
+
+@contextmanager
+def hold_file(path: Path) -> Iterator[None]:
+    """Hold a lock for a moment, and wait as long as another process holds it; its end gives it back in any case."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 class RunLock:

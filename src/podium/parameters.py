@@ -12,10 +12,12 @@ from podium.errors import InputError, suggest
 from podium.pipelines.augmentation.config import PolicySteps
 from podium.pipelines.compare.config import CompareConfig
 from podium.pipelines.ensemble.config import EnsembleConfig
+from podium.pipelines.export.config import ExportConfig
 from podium.pipelines.ingestion.config import IngestionConfig
 from podium.pipelines.leaks.config import LeaksConfig
 from podium.pipelines.ledger.config import LedgerConfig
 from podium.pipelines.pseudo_label.config import PseudoLabelConfig
+from podium.pipelines.register.config import RegistryConfig
 from podium.pipelines.report.config import ReportConfig
 from podium.pipelines.selection.nodes import merge_recipe
 from podium.pipelines.shift.config import ShiftConfig
@@ -25,6 +27,7 @@ from podium.pipelines.training.config import TrainingConfig
 from podium.pipelines.tuning.config import TuningConfig
 from podium.sweeps.config import SweepConfig
 from podium.sweeps.plan import list_sweep_errors
+from podium.tracking import TrackingConfig
 from podium.vision.recipe import Recipe
 
 NO_FOLDER = '/\\:*?"<>|[]\0'
@@ -50,6 +53,9 @@ class Parameters(BaseModel):
     leaks: LeaksConfig = LeaksConfig()
     splitting: SplittingConfig
     training: TrainingConfig
+    tracking: TrackingConfig = TrackingConfig()
+    registry: RegistryConfig = RegistryConfig()
+    export: ExportConfig = ExportConfig()
     tuning: TuningConfig = TuningConfig()
     pseudo_label: PseudoLabelConfig = PseudoLabelConfig()
     compare: CompareConfig = CompareConfig()

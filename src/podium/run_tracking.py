@@ -1,94 +1,323 @@
-"""What MLflow learns from a run: what the catalog asks for."""
+"""What MLflow learns from a run: what the catalog asks for, where the code stood, and what was set differently."""
 
 import atexit
+import logging
+import os
+import time
 import warnings
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import mlflow
+from kedro.config import OmegaConfigLoader
+from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
-from pydantic import BaseModel
+from mlflow import MlflowClient
+from mlflow.entities import Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.tracking.context.registry import resolve_tags
+from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
-from podium.tracking import survive_tracking
+from podium.differences import Difference, list_differences, walk_leaves
+from podium.errors import InputError, raise_if_any
+from podium.git_state import find_commit, read_diff
+from podium.locks import hold_file
+from podium.machine import describe_machine
+from podium.secrets import hide_password
+from podium.tracking import (
+    Action,
+    TrackedRun,
+    TrackingConfig,
+    describe_error,
+    limit_requests,
+    log_metrics,
+    refuses_credentials,
+    set_current_run,
+)
+from podium.vision.recipe import Recipe
 
 with warnings.catch_warnings(record=True):
     # MLflow warns of a class of the plugin's, at every start and past any filter; no user can do anything about it.
-    from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+    from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
+
+if TYPE_CHECKING:
+    from kedro_mlflow.config.kedro_mlflow_config import ExperimentOptions
+
+logger = logging.getLogger(__name__)
+
+PARENT_VARIABLE = "PODIUM_PARENT_RUN"
+"""Names the run that this one is a child of, as a trial is of its sweep."""
+
+MAX_TAG_CHARACTERS = 5000
+MAX_PARAM_CHARACTERS = 6000
+"""What every store of MLflow takes."""
+
+MAX_TOLD = 20
+"""Differences that the log lists; the tag has more."""
+
+_SERVER_ANSWERS_S = 10.0
+_DATABASE_IS_MADE_S = 60.0  # the first run on a machine lays out all of MLflow's tables
 
 
-class RunTracking(MlflowHook):
-    """Kedro-mlflow's hook, which logs what the catalog's ``metadata: {mlflow: …}`` asks for.
+class RunTracking:
+    """Tells MLflow what the catalog's ``metadata: {mlflow: …}`` asks for, by ``mlflow.yml`` as Kedro-mlflow reads it.
 
-    - ``params``: every leaf of the recipe, instead of the plugin's one string a parameter group
+    - ``params``: every leaf of the recipe, and the recipe as a file
     - ``tags``: the values of a flat mapping
     - ``digests``: the digests in the attributes of a table
     - ``metrics``: every number of a nested mapping
     - ``artifact``: the file, or files, just saved
+    - ``weights``: the same, unless ``tracking.weights`` is false
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self._catalog: DataCatalog | None = None
+        self._context: KedroContext | None = None
+        self._config = KedroMlflowConfig()
         self._pipeline_name = ""
+        self._run: TrackedRun | None = None
 
-    def _log_param(self, name: str, value: Any) -> None:
-        """Leave out the parameter groups of nodes: the resolved recipe is logged by leaves instead."""
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        self._context = context
+        loader: Any = context.config_loader
+        if "mlflow" not in loader.config_patterns:
+            loader.config_patterns["mlflow"] = ["mlflow*", "mlflow*/**", "**/mlflow*"]
+        self._config = KedroMlflowConfig.model_validate(loader["mlflow"])
+        _export_credentials(loader, self._config.server.credentials)
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: DataCatalog) -> None:
-        super().before_pipeline_run(run_params=run_params, pipeline=pipeline, catalog=catalog)
+        assert self._context is not None
         self._catalog = catalog
-        self._pipeline_name = ", ".join(run_params.get("pipeline_names") or ["whole chain"])
-        # A run that is still active at exit was interrupted by Ctrl-C, of which hooks hear nothing. This comes before
-        # MLflow's own, which would call it finished.
-        atexit.register(_end_runs, "KILLED")
-
-    @hook_impl
-    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: DataCatalog) -> None:
-        super().after_pipeline_run(run_params=run_params, pipeline=pipeline, catalog=catalog)
-        _end_runs("FINISHED")
+        names = run_params.get("pipeline_names") or ["whole chain"]
+        self._pipeline_name = ", ".join(names)
+        differences = _compare_with_base(self._context)
+        _tell_differences("parameters differ from conf/base", differences)
+        self._begin(run_params, differences)
+        # A run that still goes on at exit was interrupted by Ctrl-C, of which hooks hear nothing.
+        atexit.register(self._end, "KILLED")
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        if self._catalog is not None and mlflow.active_run() is not None:
-            survive_tracking(self._track)(dataset_name, self._catalog[dataset_name], data)
+        if self._run is None or self._catalog is None:
+            return
+        for action in self._describe(dataset_name, self._catalog[dataset_name], data):
+            self._run.tell(action)
 
-    def _track(self, name: str, dataset: Any, data: Any) -> None:
-        """Log ``data``, just saved as ``name``, in the way that its catalog entry asks for."""
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        self._end("FINISHED")
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        self._end("FAILED")
+
+    def _begin(self, run_params: dict[str, Any], differences: list[Difference]) -> None:
+        """Begin the run; without a server that answers, the pipeline goes on and all is told later.
+
+        Raises:
+            InputError: The server wants other credentials, or cannot read these: found out now, not after a night of
+                training.
+        """
+        _require_plain_credentials()
+        limit_requests()
+        uri = self._config.server.mlflow_tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+        mlflow.set_tracking_uri(uri)
+        mlflow.set_registry_uri(self._config.server.mlflow_registry_uri)
+        tags = {**resolve_tags(), **_describe_command(run_params), **_describe_place(differences)}
+        options, run_name = self._config.tracking.experiment, self._config.tracking.run.name or self._pipeline_name
+
+        def begin() -> tuple[MlflowClient, str]:
+            client = connect(uri)
+            experiment_id = find_experiment(client, options)
+            run = client.create_run(experiment_id, tags=_cut(tags), run_name=run_name)
+            return client, str(run.info.run_id)
+
+        run = TrackedRun(begin)
+        run.wait_for_answer(_SERVER_ANSWERS_S if uri.startswith("http") else _DATABASE_IS_MADE_S)
+        if run.refusal is not None and refuses_credentials(run.refusal):
+            raise InputError(
+                "The tracking server does not let this run in:",
+                [
+                    f"{hide_password(uri)}: {describe_error(run.refusal)}; set MLFLOW_TRACKING_USERNAME and "
+                    "MLFLOW_TRACKING_PASSWORD in the environment, or mlflow.yml's server.credentials"
+                ],
+            )
+        if run.refusal is not None:
+            logger.warning("this run is not tracked: %s", describe_error(run.refusal))
+            return
+        if run.run_id is None:
+            logger.warning("the tracking server %s does not answer; it is told when it does", hide_password(uri))
+        self._run = run
+        set_current_run(run)
+        folder = Path.cwd()
+        run.tell(lambda client, run_id: log_tags(client, run_id, "machine", describe_machine()))
+        run.tell(lambda client, run_id: _log_diff(client, run_id, folder))
+
+    def _end(self, status: str) -> None:
+        if self._run is not None:
+            self._run.end(status)
+            set_current_run(None)
+            self._run = None
+
+    def _describe(self, name: str, dataset: Any, data: Any) -> Iterator[Action]:
+        """Say how ``data``, just saved as ``name``, is told, in the way that its catalog entry asks for."""
         match (getattr(dataset, "metadata", None) or {}).get("mlflow"):
             case "params":
-                mlflow.set_tag("mlflow.runName", f"{data.name} ({self._pipeline_name})")
-                mlflow.log_params({f"recipe.{leaf}": value for leaf, value in _flatten(_to_plain(data))})
+                yield from self._describe_recipe(data)
             case "tags":
-                mlflow.set_tags({f"{name}.{key}": str(value) for key, value in data.items()})
+                tags = {key: str(value) for key, value in data.items()}
+                yield lambda client, run_id: log_tags(client, run_id, name, tags)
             case "digests":
-                mlflow.set_tags({f"{name}.{key}": value for key, value in data.attrs.items()})
+                digests = dict(data.attrs)
+                yield lambda client, run_id: log_tags(client, run_id, name, digests)
             case "metrics":
-                numbers = [(leaf, value) for leaf, value in _flatten(data) if isinstance(value, int | float)]
-                mlflow.log_metrics({f"{name}/{leaf}": float(value) for leaf, value in numbers})
+                numbers = {f"{name}/{leaf}": float(x) for leaf, x in walk_leaves(data) if isinstance(x, int | float)}
+                yield lambda client, run_id: log_metrics(client, run_id, numbers, 0, time.time_ns() // 1_000_000)
             case "artifact":
-                for path, folder in _list_files(dataset, name, data):
-                    mlflow.log_artifact(path, folder)
+                yield from _describe_files(dataset, name, data)
+            case "weights" if self._keeps_weights():
+                yield from _describe_files(dataset, name, data)
+
+    def _keeps_weights(self) -> bool:
+        assert self._context is not None
+        return TrackingConfig.model_validate(self._context.config_loader["parameters"].get("tracking", {})).weights
+
+    def _describe_recipe(self, recipe: Recipe) -> Iterator[Action]:
+        plain = recipe.model_dump(mode="json")
+        differences = list_differences(plain, Recipe(name=recipe.name).model_dump(mode="json"))
+        _tell_differences(f"recipe {recipe.name} differs from the defaults of recipes", differences)
+        params = [Param(f"recipe.{leaf}", str(value)[:MAX_PARAM_CHARACTERS]) for leaf, value in walk_leaves(plain)]
+        tags = {MLFLOW_RUN_NAME: f"{recipe.name} ({self._pipeline_name})", "differences.recipe": _write(differences)}
+        yield lambda client, run_id: client.log_batch(run_id, params=params, tags=_make_tags(tags))
+        yield lambda client, run_id: client.log_dict(run_id, plain, "recipe.yml")
 
 
-def _end_runs(status: str) -> None:
-    """End what is active; the plugin starts the same run anew for every node, and each start wants its end."""
-    while mlflow.active_run() is not None:
-        mlflow.end_run(status)
+def connect(uri: str) -> MlflowClient:
+    """Make a client of a server or a database.
+
+    A new database gets its tables now. Two processes that do so at once in one SQLite file leave it broken, so one
+    waits for the other.
+    """
+    path = uri.removeprefix("sqlite:///")
+    if path == uri:
+        return MlflowClient(uri)
+    with hold_file(Path(f"{path}-lock")):
+        return MlflowClient(uri)
 
 
-def _to_plain(data: Any) -> Any:
-    return data.model_dump(mode="json") if isinstance(data, BaseModel) else data
+def find_experiment(client: MlflowClient, options: "ExperimentOptions") -> str:
+    """Return the id of an experiment by name; it is made, or brought back, when it has to be."""
+    found = client.get_experiment_by_name(options.name)
+    if found is None:
+        made_with = options.create_experiment_kwargs
+        try:
+            return str(client.create_experiment(options.name, made_with.artifact_location, made_with.tags))
+        except MlflowException:
+            found = client.get_experiment_by_name(options.name)  # another run made it meanwhile
+            if found is None:
+                raise
+    if found.lifecycle_stage == "deleted" and options.restore_if_deleted:
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
 
 
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every leaf with its dotted name."""
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flatten(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
+def log_tags(client: MlflowClient, run_id: str, name: str, values: dict[str, str]) -> None:
+    """Set tags, each named ``<name>.<key>``, in one request."""
+    client.log_batch(run_id, tags=_make_tags({f"{name}.{key}": value for key, value in values.items()}))
+
+
+def _make_tags(values: dict[str, str]) -> list[RunTag]:
+    return [RunTag(key, value) for key, value in _cut(values).items()]
+
+
+def _cut(values: dict[str, str]) -> dict[str, str]:
+    return {key: str(value)[:MAX_TAG_CHARACTERS] for key, value in values.items()}
+
+
+def _export_credentials(loader: Any, name: str | None) -> None:
+    """Put the credentials that ``mlflow.yml`` names where MLflow looks for them: into this process' environment."""
+    if name is not None:
+        os.environ.update({key: str(value) for key, value in loader["credentials"].get(name, {}).items()})
+
+
+def _require_plain_credentials() -> None:
+    """Refuse a name or password in letters that MLflow's server cannot read.
+
+    It decodes them as ASCII where artifacts are sent (3.17), and so would take the curves and refuse every file.
+    """
+    names = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+    raise_if_any(
+        "MLflow's server reads names and passwords in plain letters alone:",
+        [f"{name}: has others; let the admin make a user in a to z" for name in names
+         if not os.environ.get(name, "").isascii()],
+    )  # fmt: skip
+
+
+def _compare_with_base(context: KedroContext) -> list[Difference]:
+    """List what the environment, ``conf/local`` and ``--params`` change of ``conf/base``.
+
+    Paths are made of the competition, so the same one is chosen on both sides.
+    """
+    from podium import settings
+
+    options: dict[str, Any] = dict(settings.CONFIG_LOADER_ARGS)
+    parameters = context.config_loader["parameters"]
+    base = OmegaConfigLoader(
+        str(context.config_loader.conf_source),
+        env=options["base_env"],
+        runtime_params={"competition": parameters["competition"]},
+        **options,
+    )
+    return list_differences(parameters, base["parameters"])
+
+
+def _tell_differences(heading: str, differences: list[Difference]) -> None:
+    if not differences:
+        return
+    logger.info("%s in %d place(s):", heading, len(differences))
+    for difference in differences[:MAX_TOLD]:
+        logger.info("  %s", difference)
+    if len(differences) > MAX_TOLD:
+        logger.info("  and %d more", len(differences) - MAX_TOLD)
+
+
+def _write(differences: list[Difference]) -> str:
+    return "\n".join(map(str, differences)) or "none"
+
+
+def _describe_command(run_params: dict[str, Any]) -> dict[str, str]:
+    """Say what was typed; values of parameters are told as differences, without passwords."""
+    told = ("env", "pipeline_names", "node_names", "from_nodes", "to_nodes", "tags", "load_versions")
+    return {f"kedro.{key}": str(run_params[key]) for key in told if run_params.get(key)}
+
+
+def _describe_place(differences: list[Difference]) -> dict[str, str]:
+    """Say where the code stood, what was set differently, and whose child the run is."""
+    tags = {"differences.parameters": _write(differences)}
+    if (commit := find_commit(Path.cwd())) is not None:
+        tags[MLFLOW_GIT_COMMIT] = commit
+    if parent := os.environ.get(PARENT_VARIABLE):
+        tags[MLFLOW_PARENT_RUN_ID] = parent
+    return tags
+
+
+def _log_diff(client: MlflowClient, run_id: str, folder: Path) -> None:
+    if diff := read_diff(folder):
+        client.log_text(run_id, diff, "uncommitted.diff")
+
+
+def _describe_files(dataset: Any, name: str, data: Any) -> Iterator[Action]:
+    for path, folder in _list_files(dataset, name, data):
+        yield partial(_log_artifact, path, folder)
+
+
+def _log_artifact(path: str, folder: str | None, client: MlflowClient, run_id: str) -> None:
+    client.log_artifact(run_id, path, folder)
 
 
 def _list_files(dataset: Any, name: str, data: Any) -> Iterator[tuple[str, str | None]]:

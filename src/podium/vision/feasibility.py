@@ -11,9 +11,9 @@ from podium.vision.freezing import list_frozen
 from podium.vision.input_spec import InputSpec, find_epoch_size
 from podium.vision.network import Network
 from podium.vision.optimizers import require_optimizer
-from podium.vision.predict import require_views
 from podium.vision.recipe import Recipe
 from podium.vision.starting_weights import find_starting_weights
+from podium.vision.views import require_views
 
 
 def require_feasible(recipe: Recipe, weights_dir: Path) -> tuple[InputSpec, Path | None]:

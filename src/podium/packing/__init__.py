@@ -1,0 +1,1 @@
+"""A finished model in one folder: weights, preparation, decision and code, which serves without this checkout."""
