@@ -23,6 +23,8 @@ ENVIRONMENTS = ["base", "sample", "server"]
 READ_AGAIN = {
     "earlier_copy_pairs",
     "finished_folds",
+    "known_folds",
+    "known_images",
     "known_survey",
     "last_ensemble",
     "own_probabilities",

@@ -1,6 +1,7 @@
 """One run of a competition at a time: tables that depend on the recipe have one place for all recipes."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -48,9 +49,10 @@ class RunLock:
                     f"Another run of '{self._competition}' is active:",
                     [f"process {owner} writes the same tables; wait for its end, or use a copy of the project"],
                 ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with suppress(OSError):  # on a full disk the lock holds without the number, so that something can be deleted
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
         _held[self._path] = file
 
     def release(self) -> None:

@@ -13,6 +13,7 @@ from podium.pipelines import (
     labels,
     leaks,
     ledger,
+    prune,
     pseudo_label,
     report,
     selection,
@@ -66,6 +67,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "compare": compare.create_pipeline(),
         "share": compare.create_share_pipeline(),
         "ledger": ledger.create_pipeline(),
+        "prune": prune.create_pipeline(),
         "report": choice + look + copied + report.create_pipeline(),
         "__default__": train + finish,
     }
