@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from small_disk import small_disk  # noqa: F401  (a fixture of all tests)
+
 ROOT = Path(__file__).parents[1]
 
 # A shell lets its background jobs ignore Ctrl-C, and so would the programs that tests start and interrupt.

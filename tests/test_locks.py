@@ -12,6 +12,7 @@ import pytest
 
 from podium.errors import InputError
 from podium.locks import RunLock
+from small_disk import SmallDisk
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks of this kind are POSIX")
 
@@ -119,3 +120,25 @@ def test_competitions_do_not_wait_for_each_other(path: Path, tmp_path: Path) -> 
     with hold(path):
         lock.acquire()
     lock.release()
+
+
+def test_lock_holds_on_a_full_disk(small_disk: SmallDisk) -> None:
+    path = small_disk.mount(256) / "얼굴" / "run.lock"
+    lock = RunLock(path, "얼굴")
+    lock.acquire()
+    lock.release()
+    small_disk.fill()
+    lock.acquire()
+    with pytest.raises(BlockingIOError):  # as another process would find it
+        ask_elsewhere(path)
+    lock.release()
+    ask_elsewhere(path)
+
+
+def ask_elsewhere(path: Path) -> None:
+    """Ask for the lock in another process."""
+    asking = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    asked = subprocess.run([sys.executable, "-c", asking, str(path)], capture_output=True, check=False)
+    if asked.returncode:
+        assert b"BlockingIOError" in asked.stderr
+        raise BlockingIOError
