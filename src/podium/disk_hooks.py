@@ -18,6 +18,7 @@ from podium.pipelines.ingestion.config import IngestionConfig
 from podium.pipelines.prune.config import PruneConfig
 from podium.pipelines.survey.config import SurveyConfig
 from podium.pipelines.training.config import TrainingConfig
+from podium.tracking_place import is_local, read_tracking_uri
 
 logger = logging.getLogger(__name__)
 
@@ -104,9 +105,7 @@ def _predict_output(name: str, dataset: Any, tracking_dir: Path | None) -> list[
 
 def find_tracking_dir(context: KedroContext) -> Path | None:
     """Return the folder into which MLflow copies artifacts on this machine; None where they go to a server."""
-    uri = str(context.config_loader["mlflow"]["server"]["mlflow_tracking_uri"] or "")
-    is_local = uri.startswith(("sqlite:", "file:")) or "://" not in uri
-    return Path(context.project_path) / "mlruns" if is_local else None
+    return Path(context.project_path) / "mlruns" if is_local(read_tracking_uri(context.config_loader)) else None
 
 
 def _predict_ingestion(inputs: Inputs, catalog: DataCatalog, tracking_dir: Path | None) -> list[Need]:

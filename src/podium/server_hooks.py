@@ -8,6 +8,8 @@ from typing import Any
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 
+from podium.tracking_place import is_local, read_tracking_uri
+
 logger = logging.getLogger(__name__)
 
 ENVIRONMENT = "server"
@@ -28,8 +30,8 @@ class ServerHooks:
         if self._context is None or self._context.env != ENVIRONMENT:
             return
         loader = self._context.config_loader
-        uri = str(loader["mlflow"]["server"]["mlflow_tracking_uri"] or "")
-        for line in list_missing(str(loader["globals"]["data_root"]), uri, loader["parameters"], os.environ):
+        data_root, uri = str(loader["globals"]["data_root"]), read_tracking_uri(loader)
+        for line in list_missing(data_root, uri, loader["parameters"], os.environ):
             logger.warning(line)
 
 
@@ -46,7 +48,7 @@ def list_missing(
     """
     if data_root == "data":
         yield "PODIUM_DATA_ROOT is not set: data lie in the project's folder, not on the big disk"
-    if tracking_uri.startswith(("sqlite:", "file:")) or "://" not in tracking_uri:
+    if is_local(tracking_uri):
         yield "MLFLOW_TRACKING_URI is not set: runs are told to a file of this machine, not to the team's server"
     if not (environment.get("PODIUM_BACKUP_URL") or (parameters.get("backup") or {}).get("url")):
         yield "PODIUM_BACKUP_URL is not set: nothing is copied off this machine, and what it loses is lost"

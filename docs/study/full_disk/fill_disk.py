@@ -1,7 +1,8 @@
 """Let the disk run full at random moments of a run, make room, go on, and compare with an undisturbed run.
 
-As root on Linux, in the project's folder: ``python docs/study/full_disk/fill_disk.py --points 10``. Each point has a small file system in memory of its own. What is compared is the split, weights, probabilities and the
-submission, byte for byte.
+As root on Linux, in the project's folder: ``python docs/study/full_disk/fill_disk.py --points 10``. Each point has a
+small file system in memory of its own. What is compared is the split, weights, probabilities and the submission, byte
+for byte.
 """
 
 import argparse
