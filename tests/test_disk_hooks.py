@@ -9,16 +9,17 @@ from typing import Any
 import pandas as pd
 import pytest
 from kedro.io import DataCatalog
-from kedro.pipeline import Node
+from kedro.pipeline import Node, Pipeline, pipeline
 
 from conftest import Project
 from podium import disk_hooks
 from podium.disk.config import DiskConfig
 from podium.disk.identity import note_identity
 from podium.disk.room import Need
-from podium.disk_hooks import PREDICTORS, DiskHooks, find_tracking_dir, predict_node
+from podium.disk_hooks import PREDICTORS, DiskHooks, find_tracking_dir, name_arguments, predict_node
 from podium.errors import InputError
 from podium.pipeline_registry import register_pipelines
+from podium.vision.recipe import Recipe
 from small_disk import SmallDisk
 
 
@@ -150,6 +151,54 @@ def test_large_stage_is_announced(
     assert caplog.messages[0].startswith("stage.do writes up to 2.0 GB (2.0 GB weights); ")
 
 
+@pytest.mark.parametrize("inputs", [["a", "params:b"], {"second": "params:b", "first": "a"}])
+def test_arguments_have_their_names_whatever_datasets_are_called(inputs: Any) -> None:
+    def join(first: int, second: int) -> int:
+        return first - second
+
+    node = Node(join, inputs, "c", name="join")
+    (renamed,) = pipeline(Pipeline([node]), inputs={"a": "trial_a"}).nodes
+    assert name_arguments(renamed, {"params:b": 2, "trial_a": 1}) == {"first": 1, "second": 2}
+
+
+def predict_training(tmp_path: Path, finished: dict[str, Any], **leaves: Any) -> dict[str, Need]:
+    """Ask what the training of two folds will write."""
+    roots = {
+        name: {"type": "partitions.PartitionedDataset", "path": str(tmp_path / name), "dataset": "pandas.CSVDataset"}
+        for name in ("weights", "oof")
+    }
+    arguments = {
+        "recipe": Recipe.model_validate({"name": "기준", "model": {"backbone": "test_resnet"}, **leaves}),
+        "member": {"name": "기준-0a", "folds": [0, 1]},
+        "classes": pd.DataFrame({"label": [0, 1, 2, 3], "색": ["r", "r", "g", "g"], "모양": ["x", "y", "x", "y"]}),
+        "attributes": {"색": {"values": ["g", "r"]}, "모양": {"values": ["x", "y"]}},
+        "images": pd.DataFrame({"image_id": range(50)}),
+        "input_spec": {"height_px": 32, "width_px": 32, "resize": "stretch", "mean": [0.5] * 3, "std": [0.2] * 3},
+        "finished_folds": finished,
+        "training": {"checkpoint_dir": tmp_path / "checkpoints"},
+    }
+    needs = PREDICTORS["training.train_folds"](arguments, DataCatalog.from_config(roots), None)
+    return {need.part: need for need in needs}
+
+
+def test_training_is_predicted_from_the_network_that_will_be_trained(tmp_path: Path) -> None:
+    parts = predict_training(tmp_path, {}, head={"name": "per_attribute"}, averaging={"name": "ema"})
+    weights = parts["weights of 2 folds"]
+    assert weights.folder == tmp_path / "weights" / "기준-0a"
+    assert 2 * 1.4e6 < weights.n_bytes < 2 * 1.7e6  # 0.38 million parameters of four bytes
+    checkpoints = parts["checkpoints of the fold in training"]
+    assert checkpoints.folder == tmp_path / "checkpoints" / "기준-0a" / "fold_0" / "checkpoints"
+    assert 10 * 1.4e6 < checkpoints.n_bytes < 10 * 1.8e6  # 2 of the best; twice 2 and adamw's 2 to go on from
+    assert parts["probabilities and history"].folder == tmp_path / "oof" / "기준-0a"
+
+
+def test_finished_folds_are_not_predicted_again(tmp_path: Path) -> None:
+    one = predict_training(tmp_path, {"기준-0a/fold_0": None})
+    assert "weights of 1 fold" in one
+    assert one["checkpoints of the fold in training"].folder.parent.name == "fold_1"
+    assert predict_training(tmp_path, {"기준-0a/fold_0": None, "기준-0a/fold_1": None}) == {}
+
+
 def test_every_predicted_node_exists() -> None:
     names = {node.name for pipeline in register_pipelines().values() for node in pipeline.nodes}
     assert set(PREDICTORS) <= names
@@ -160,7 +209,7 @@ def test_defaults_hold_on_a_laptop() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_full_disk_ends_a_run_before_the_stage_and_the_same_command_goes_on_once_there_is_room(
     make_project: Any, small_disk: SmallDisk
 ) -> None:

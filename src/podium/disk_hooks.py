@@ -1,5 +1,6 @@
 """Before each stage, what it is going to write is held against the room that there is."""
 
+import inspect
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ from podium.tracking_place import is_local, read_tracking_uri
 
 logger = logging.getLogger(__name__)
 
-Inputs = Mapping[str, Any]
+Arguments = Mapping[str, Any]
 
 LEAST_OUTPUT_BYTES = 128 * 1024
 """Assumed of a file that was never written; ``disk.keep_free_gb`` is there for those that are larger."""
@@ -73,7 +74,7 @@ class DiskHooks:
         return f"{command} --params prune.delete=true makes room: {summarize(found)}"
 
 
-def predict_node(node: Node, catalog: DataCatalog, inputs: Inputs, tracking_dir: Path | None) -> list[Need]:
+def predict_node(node: Node, catalog: DataCatalog, inputs: Mapping[str, Any], tracking_dir: Path | None) -> list[Need]:
     """Say what a node will write: stores, surveys and folds by what they are made of, other files by their last size.
 
     Args:
@@ -82,10 +83,16 @@ def predict_node(node: Node, catalog: DataCatalog, inputs: Inputs, tracking_dir:
         inputs: What it is given, by dataset.
         tracking_dir: Where this machine keeps what MLflow is told; None where a server does.
     """
-    needs = PREDICTORS[node.name](inputs, catalog, tracking_dir) if node.name in PREDICTORS else []
+    predict = PREDICTORS.get(node.name)
+    needs = [] if predict is None else predict(name_arguments(node, inputs), catalog, tracking_dir)
     for name in node.outputs:
         needs += _predict_output(name, catalog.get(name), tracking_dir)
     return needs
+
+
+def name_arguments(node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a node reads the names of its function's arguments: datasets have other names in other pipelines."""
+    return dict(zip(inspect.signature(node.func).parameters, (inputs[name] for name in node.inputs), strict=False))
 
 
 def _predict_output(name: str, dataset: Any, tracking_dir: Path | None) -> list[Need]:
@@ -108,51 +115,51 @@ def find_tracking_dir(context: KedroContext) -> Path | None:
     return Path(context.project_path) / "mlruns" if is_local(read_tracking_uri(context.config_loader)) else None
 
 
-def _predict_ingestion(inputs: Inputs, catalog: DataCatalog, tracking_dir: Path | None) -> list[Need]:
+def _predict_ingestion(arguments: Arguments, catalog: DataCatalog, tracking_dir: Path | None) -> list[Need]:
     from podium.vision.input_spec import InputSpec
 
-    ingestion = IngestionConfig.model_validate(inputs["params:ingestion"])
-    spec = InputSpec.from_dict(inputs["input_spec"])
+    ingestion = IngestionConfig.model_validate(arguments["ingestion"])
+    spec = InputSpec.from_dict(arguments["input_spec"])
     return predict_image_store(
         ingestion.store_dir / spec.preparation,
-        Path(inputs["competition"].root),
-        inputs["corrected_listing"].images["path"],
+        Path(arguments["competition"].root),
+        arguments["listing"].images["path"],
         spec,
         ingestion.max_pixels,
     )
 
 
-def _predict_survey(inputs: Inputs, catalog: DataCatalog, tracking_dir: Path | None) -> list[Need]:
+def _predict_survey(arguments: Arguments, catalog: DataCatalog, tracking_dir: Path | None) -> list[Need]:
     from podium.pipelines.survey.nodes import find_survey
 
-    ingestion = IngestionConfig.model_validate(inputs["params:ingestion"])
-    survey = SurveyConfig.model_validate(inputs["params:survey"])
-    return predict_survey(find_survey(inputs["params:competition"], ingestion, survey), inputs["images"])
+    ingestion = IngestionConfig.model_validate(arguments["ingestion"])
+    survey = SurveyConfig.model_validate(arguments["survey"])
+    return predict_survey(find_survey(arguments["competition_name"], ingestion, survey), arguments["images"])
 
 
-def _predict_training(inputs: Inputs, catalog: DataCatalog, tracking_dir: Path | None) -> list[Need]:
+def _predict_training(arguments: Arguments, catalog: DataCatalog, tracking_dir: Path | None) -> list[Need]:
     import numpy as np
 
     from podium.pipelines.training.folds import number_values
     from podium.vision.footprint import measure_footprint
     from podium.vision.input_spec import InputSpec
 
-    recipe, member, classes = inputs["recipe"], inputs["member"], inputs["classes"]
-    folder = TrainingConfig.model_validate(inputs["params:training"]).checkpoint_dir / member["name"]
-    open_folds = [k for k in member["folds"] if f"{member['name']}/fold_{k}" not in inputs["finished_folds"]]
+    recipe, member, classes = arguments["recipe"], arguments["member"], arguments["classes"]
+    folder = TrainingConfig.model_validate(arguments["training"]).checkpoint_dir / member["name"]
+    open_folds = [k for k in member["folds"] if f"{member['name']}/fold_{k}" not in arguments["finished_folds"]]
     folds = FoldsToTrain(
         checkpoint_dirs=tuple(folder / f"fold_{fold}" / "checkpoints" for fold in open_folds),
         weights_dir=_find_root(catalog, "weights") / member["name"],
         tables_dir=_find_root(catalog, "oof") / member["name"],
         tracking_dir=tracking_dir,
         trains=recipe.trains,
-        n_images=len(inputs["images"]),
+        n_images=len(arguments["images"]),
         n_classes=len(classes),
         n_epochs=recipe.epochs,
     )
-    values = list(number_values(classes, inputs["attributes"]).values())
+    values = list(number_values(classes, arguments["attributes"]).values())
     class_values = np.stack(values, axis=1) if values else np.arange(len(classes))[:, None]
-    spec = InputSpec.from_dict(inputs["input_spec"])
+    spec = InputSpec.from_dict(arguments["input_spec"])
     return predict_training(folds, measure_footprint(recipe, spec, len(classes), class_values))
 
 
@@ -161,13 +168,13 @@ def _find_root(catalog: DataCatalog, name: str) -> Path:
     return Path(str(getattr(catalog.get(name), "_path")))  # noqa: B009  (datasets have no such attribute for mypy)
 
 
-def _predict_report(inputs: Inputs, catalog: DataCatalog, tracking_dir: Path | None) -> list[Need]:
-    n_bytes = sum(map(len, inputs["shown_images"].thumbnails))
+def _predict_report(arguments: Arguments, catalog: DataCatalog, tracking_dir: Path | None) -> list[Need]:
+    n_bytes = sum(map(len, arguments["shown_images"].thumbnails))
     folder = Path(str(getattr(catalog.get("report_page"), "_filepath"))).parent  # noqa: B009
     return [Need("pictures of the report", folder, n_bytes * 4 // 3)]  # base64
 
 
-PREDICTORS: dict[str, Callable[[Inputs, DataCatalog, Path | None], list[Need]]] = {
+PREDICTORS: dict[str, Callable[[Arguments, DataCatalog, Path | None], list[Need]]] = {
     "ingestion.ingest_images": _predict_ingestion,
     "survey.survey_images": _predict_survey,
     "training.train_folds": _predict_training,

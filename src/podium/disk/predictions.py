@@ -149,7 +149,8 @@ def predict_training(folds: FoldsToTrain, footprint: "Footprint") -> list[Need]:
         there = sum(file.stat().st_size for file in first.glob("*.ckpt")) if first.is_dir() else 0
         peak = footprint.best_bytes + 2 * footprint.last_bytes
         needs.append(Need("checkpoints of the fold in training", first, max(peak - there, footprint.last_bytes)))
-    needs.append(Need(f"weights of {n_folds} folds", folds.weights_dir, n_folds * footprint.weights_bytes))
+    told = "1 fold" if n_folds == 1 else f"{n_folds} folds"
+    needs.append(Need(f"weights of {told}", folds.weights_dir, n_folds * footprint.weights_bytes))
     if folds.tracking_dir is not None:
         copies = n_folds * footprint.weights_bytes
         needs.append(Need("their copies in MLflow's files", folds.tracking_dir, copies))
