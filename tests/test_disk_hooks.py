@@ -61,7 +61,7 @@ def interrupt_fold(folder: Path) -> Path:
     """Leave checkpoints of a recipe that is gone."""
     checkpoints = folder / "자료" / "06_models" / "꽃" / "옛날-0a" / "fold_0" / "checkpoints"
     digests = {"recipe": "옛날", "recipe_digest": "r", "split_digest": "s", "content_digest": "c"}
-    note_identity(checkpoints, digests)
+    note_identity(checkpoints, digests, "8x8-pad")
     (checkpoints / "last.ckpt").write_bytes(bytes(500_000))
     return checkpoints
 

@@ -12,6 +12,7 @@ from podium.disk.identity import IDENTITY_NAME, note_identity, read_identity
 from podium.disk.superseded import (
     Superseded,
     Wanted,
+    find_stores_in_use,
     list_checkpoints,
     list_image_stores,
     list_partial,
@@ -43,7 +44,7 @@ def interrupt_fold(models: Path, member: dict[str, Any] | None = MEMBER, fold: i
     for name in ("best.ckpt", "last.ckpt"):
         (folder / name).write_bytes(bytes(5000))
     if member is not None:
-        note_identity(folder, member)
+        note_identity(folder, member, SPEC.preparation)
     return folder
 
 
@@ -134,11 +135,24 @@ def test_store_that_no_recipe_reads_is_listed(competition: DrawnCompetition, ten
     stores = competition.store.parent
     known = frozenset(competition.read_index()["sha256"])
     (stores / "notes").mkdir()
-    assert list_rules(list_image_stores(stores, make_wanted(contents=known), LATER)) == []
+    assert list_rules(list_image_stores(stores, make_wanted(contents=known), frozenset(), LATER)) == []
     other = make_wanted(contents=known, preparations={"8x8-stretch-bicubic"})
-    assert list_rules(list_image_stores(stores, other, LATER)) == [("image_store", SPEC.preparation)]
-    assert list_rules(list_image_stores(stores, make_wanted(contents=known, preparations=None), LATER)) == []
-    assert list_rules(list_image_stores(stores, other, time.time() - 3600)) == [], "somebody fills it"
+    assert list_rules(list_image_stores(stores, other, frozenset(), LATER)) == [("image_store", SPEC.preparation)]
+    assert (
+        list_rules(list_image_stores(stores, make_wanted(contents=known, preparations=None), frozenset(), LATER)) == []
+    )
+    assert list_rules(list_image_stores(stores, other, frozenset(), time.time() - 3600)) == [], "somebody fills it"
+    assert list_rules(list_image_stores(stores, other, {SPEC.preparation}, LATER)) == [], "somebody reads it"
+
+
+def test_store_of_a_fold_that_was_lately_at_work_is_in_use(tmp_path: Path) -> None:
+    folder = interrupt_fold(tmp_path / "models")
+    interrupt_fold(tmp_path / "models", member=None, fold=1)
+    assert find_stores_in_use(tmp_path / "models", time.time() - 3600) == {SPEC.preparation}
+    old = time.time() - 7200
+    for path in (*folder.iterdir(), folder):
+        os.utime(path, (old, old))
+    assert find_stores_in_use(tmp_path / "models", time.time() - 3600) == set()
 
 
 def test_rows_of_pictures_that_are_gone_are_listed_from_a_tenth_on(
@@ -147,11 +161,15 @@ def test_rows_of_pictures_that_are_gone_are_listed_from_a_tenth_on(
 ) -> None:
     competition.fill(ten)
     contents = list(competition.read_index()["sha256"])
-    (item,) = list_image_stores(competition.store.parent, make_wanted(contents=frozenset(contents[:9])), LATER)
+    (item,) = list_image_stores(
+        competition.store.parent, make_wanted(contents=frozenset(contents[:9])), frozenset(), LATER
+    )
     assert (item.rule, item.n_bytes) == ("image_store_rows", ROW_BYTES)
-    assert list(list_image_stores(competition.store.parent, make_wanted(contents=None), LATER)) == []
+    assert list(list_image_stores(competition.store.parent, make_wanted(contents=None), frozenset(), LATER)) == []
     unknown = make_wanted(contents=frozenset(["another"]))
-    assert list(list_image_stores(competition.store.parent, unknown, LATER)) == [], "of these images it has none"
+    assert list(list_image_stores(competition.store.parent, unknown, frozenset(), LATER)) == [], (
+        "of these images it has none"
+    )
 
 
 def test_survey_of_pictures_that_are_gone_is_listed(
@@ -172,8 +190,9 @@ def test_survey_of_pictures_that_are_gone_is_listed(
 
 
 def test_identity_is_read_back_as_it_was_noted(tmp_path: Path) -> None:
-    note_identity(tmp_path / "새 폴더", {**MEMBER, "folds": [0]})
+    note_identity(tmp_path / "새 폴더", {**MEMBER, "folds": [0]}, "8x8-pad")
     noted = read_identity(tmp_path / "새 폴더")
-    assert noted == {key: MEMBER[key] for key in ("recipe", "recipe_digest", "split_digest", "content_digest")}
+    digests = {key: MEMBER[key] for key in ("recipe", "recipe_digest", "split_digest", "content_digest")}
+    assert noted == {**digests, "preparation": "8x8-pad"}
     assert json.loads((tmp_path / "새 폴더" / IDENTITY_NAME).read_text(encoding="utf-8")) == noted
     assert [path.name for path in (tmp_path / "새 폴더").iterdir()] == [IDENTITY_NAME]

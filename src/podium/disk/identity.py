@@ -12,16 +12,18 @@ IDENTITY_NAME = "identity.json"
 KEYS = ("recipe", "recipe_digest", "split_digest", "content_digest")
 
 
-def note_identity(checkpoint_dir: Path, member: Mapping[str, Any]) -> None:
-    """Write beside the checkpoints of a fold which recipe, split and images they belong to.
+def note_identity(checkpoint_dir: Path, member: Mapping[str, Any], preparation: str) -> None:
+    """Write beside the checkpoints of a fold which recipe, split and images they belong to, and which store they read.
 
     Args:
         checkpoint_dir: Made when missing.
         member: Has :data:`KEYS`.
+        preparation: Of the pictures; see :attr:`~podium.vision.input_spec.InputSpec.preparation`.
     """
     checkpoint_dir.mkdir(parents=True, exist_ok=True)
     draft = checkpoint_dir / f".{IDENTITY_NAME}{PARTIAL_SUFFIX}"
-    draft.write_text(json.dumps({key: member[key] for key in KEYS}, ensure_ascii=False), encoding="utf-8")
+    noted = {**{key: member[key] for key in KEYS}, "preparation": preparation}
+    draft.write_text(json.dumps(noted, ensure_ascii=False), encoding="utf-8")
     os.replace(draft, checkpoint_dir / IDENTITY_NAME)
 
 

@@ -121,18 +121,33 @@ def _find_change(identity: Mapping[str, Any] | None, wanted: Wanted) -> str | No
     return None
 
 
-def list_image_stores(store_dir: Path, wanted: Wanted, before: float) -> Iterator[Superseded]:
+def find_stores_in_use(checkpoint_dir: Path, before: float) -> set[str]:
+    """Name the preparations of which pictures are read now: those of folds that were lately at work.
+
+    A sweep trains recipes that stand in no configuration, in processes beside this one.
+
+    Args:
+        checkpoint_dir: As for :func:`list_checkpoints`.
+        before: As for :func:`list_partial`.
+    """
+    folders = [folder for folder in checkpoint_dir.glob("*/fold_*/checkpoints") if find_last_change(folder) >= before]
+    identities = [identity for folder in folders if (identity := read_identity(folder)) is not None]
+    return {str(identity.get("preparation")) for identity in identities}
+
+
+def list_image_stores(store_dir: Path, wanted: Wanted, in_use: Set[str], before: float) -> Iterator[Superseded]:
     """List image stores that no recipe reads, and stores of which a good part are pictures that are gone.
 
     Args:
         store_dir: Has one store a folder, named after its preparation.
         wanted: Present preparations and contents.
+        in_use: Preparations that stay in any case.
         before: As for :func:`list_partial`.
     """
     from podium.vision.store_index import INDEX_NAME, DamagedIndexError, read_index
 
     for folder in sorted(path.parent for path in store_dir.glob(f"*/{INDEX_NAME}")):
-        if find_last_change(folder) >= before:
+        if folder.name in in_use or find_last_change(folder) >= before:
             continue
         if wanted.preparations is not None and folder.name not in wanted.preparations:
             yield Superseded("image_store", folder, measure(folder), "no recipe wants pictures prepared in this way")

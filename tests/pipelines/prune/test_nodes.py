@@ -79,7 +79,7 @@ def root(tmp_path: Path) -> Path:
         for recipe, digest in (("기준", digest_recipe(Recipe(name="기준", **RECIPES["기준"]))), ("옛날", "r")):
             folder = models / f"{recipe}-0c" / "fold_0" / "checkpoints"
             digests = digest_present(IMAGES, FOLDS)
-            note_identity(folder, {"recipe": recipe, "recipe_digest": digest, **digests})
+            note_identity(folder, {"recipe": recipe, "recipe_digest": digest, **digests}, USED)
             write(folder / "last.ckpt")
     return root
 

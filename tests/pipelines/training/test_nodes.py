@@ -163,7 +163,10 @@ def test_checkpoints_say_whose_they_are_before_the_first_one_is_written(
     calls: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     next(train(tmp_path))
-    assert read_identity(tmp_path / "모델" / "기준-0a" / "fold_0" / "checkpoints") == DIGESTS
+    assert read_identity(tmp_path / "모델" / "기준-0a" / "fold_0" / "checkpoints") == {
+        **DIGESTS,
+        "preparation": "8x8-stretch-bicubic",
+    }
 
 
 def test_checkpoints_are_kept_until_the_fold_is_saved(calls: list[dict[str, Any]], tmp_path: Path) -> None:

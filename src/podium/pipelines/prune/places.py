@@ -12,6 +12,7 @@ import pandas as pd
 from podium.disk.superseded import (
     Superseded,
     Wanted,
+    find_stores_in_use,
     list_checkpoints,
     list_image_stores,
     list_partial,
@@ -111,10 +112,12 @@ def list_all(places: Places, wanted: Wanted, prune: PruneConfig) -> list[Superse
     output, reporting = places.stages[MODEL_OUTPUT], places.stages[REPORTING]
     extra = [place for place in (places.store_dir, places.checkpoint_dir, places.survey) if place is not None]
     found = [*list_partial(_drop_inner([*places.stages.values(), *extra]), before)]
+    in_use: set[str] = set()
     if places.checkpoint_dir is not None:
+        in_use = find_stores_in_use(places.checkpoint_dir, before)
         found += list_checkpoints(places.checkpoint_dir, output / "members", wanted, before)
     if places.root.is_dir():  # without the organisers' files nothing could be decoded again
-        found += [] if places.store_dir is None else list_image_stores(places.store_dir, wanted, before)
+        found += [] if places.store_dir is None else list_image_stores(places.store_dir, wanted, in_use, before)
         found += list_survey_rows(places.survey, wanted, before)
     precious = {*find_best_versions(reporting), *read_rows(reporting / "ledger.csv")["submission"]}
     found += list_old_versions(list(places.stages.values()), prune.keep_versions, precious)

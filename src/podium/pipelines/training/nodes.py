@@ -143,7 +143,7 @@ def train_folds(
         else:
             where = f"{hardware.accelerator}, {hardware.precision}"
             logger.info("training fold %d of %s on %s", fold, member["name"], where)
-            note_identity(checkpoint_dir, member)
+            note_identity(checkpoint_dir, member, plan.spec.preparation)
             results = fit_and_describe(plan, image_store["folder"], tables, fold, hardware, checkpoint_dir, sources)
         yield {name: {partition: results[name]} for name in OUTPUTS}
         # Everything is saved by now: Kedro saves a yield before it asks for the next. A join has no checkpoints.
