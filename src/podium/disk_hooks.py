@@ -38,6 +38,7 @@ class DiskHooks:
     def __init__(self) -> None:
         self._context: KedroContext | None = None
         self._parameters: dict[str, Any] = {}
+        self._tracking_dir: Path | None = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -47,9 +48,11 @@ class DiskHooks:
     def before_node_run(self, node: Node, catalog: DataCatalog, inputs: dict[str, Any]) -> None:
         if self._context is None or node.name.startswith("prune."):
             return
-        self._parameters = self._parameters or self._context.config_loader["parameters"]
+        if not self._parameters:  # read once a run: it takes a tenth of a second
+            self._parameters = self._context.config_loader["parameters"]
+            self._tracking_dir = find_tracking_dir(self._context)
         limits = DiskConfig.model_validate(self._parameters.get("disk", {}))
-        needs = predict_node(node, catalog, inputs, find_tracking_dir(self._context))
+        needs = predict_node(node, catalog, inputs, self._tracking_dir)
         if list_shortages(needs, limits) and limits.prune_when_short:
             delete_remakeable(self._parameters, catalog)
         require_room(node.name, needs, limits, lambda: self._describe_remedy(catalog))
