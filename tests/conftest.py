@@ -17,6 +17,8 @@ from services.object_store import object_store  # noqa: F401
 from services.postgres import postgres  # noqa: F401  (a fixture)
 from services.tracking_server import tracking_server  # noqa: F401
 
+from small_disk import small_disk  # noqa: F401  (a fixture of all tests)
+
 ROOT = Path(__file__).parents[1]
 
 # A shell lets its background jobs ignore Ctrl-C, and so would the programs that tests start and interrupt.

@@ -4,17 +4,25 @@ import errno
 import inspect
 import itertools
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
+import fsspec
+import numpy as np
+import pandas as pd
 import pytest
+import torch
 from click.testing import CliRunner
 from kedro.framework.cli.project import run as kedro_run
-from kedro.io import DatasetError
+from kedro.io import DataCatalog, DatasetError
 
+from podium.atomic_files import write_files_atomically
 from podium.cli import cli, describe_error, tell_plain_errors
 from podium.errors import InputError
+from small_disk import SmallDisk
 
 
 def make_command(function: Callable[..., Any]) -> click.Command:
@@ -86,7 +94,7 @@ def test_missing_file_is_named_with_what_would_make_it() -> None:
     assert message.endswith("kedro run")
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOSPC, errno.ENOTDIR, errno.EROFS, errno.EISDIR])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOTDIR, errno.EROFS, errno.EISDIR])
 def test_place_that_cannot_be_written_is_named_with_the_systems_words(number: int) -> None:
     words = os.strerror(number)
     message = describe_error(chain(DatasetError("saving failed"), OSError(number, words, "data/얼굴")))
@@ -107,10 +115,52 @@ def test_lost_connection_is_no_question_of_room_and_permissions(error: OSError) 
     assert describe_error(chain(RuntimeError("x"), error)) is None
 
 
-@pytest.mark.parametrize(("place", "shown"), [("data/얼굴", "data/얼굴"), (None, "a file")])
-def test_full_disk_is_named_with_its_place(place: str | None, shown: str) -> None:
-    message = describe_error(chain(RuntimeError("x"), OSError(errno.ENOSPC, "No space left on device", place)))
-    assert message == f"{shown}: No space left on device; check room and permissions, or set data_root in globals.yml"
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_full_disk_is_named_with_its_file_the_room_and_the_way_out(number: int, tmp_path: Path) -> None:
+    words, file = os.strerror(number), tmp_path / "없는 폴더" / "결과.csv"
+    message = describe_error(chain(RuntimeError("x"), OSError(number, words, str(file))))
+    assert message is not None
+    assert re.match(rf"{re.escape(str(file))}: {words} \([\d.]+ \w+ are free on its disk\)\. ", message)
+    assert "kedro run --pipeline prune" in message
+    message = describe_error(OSError(number, words))
+    assert message is not None and message.startswith(f"a file: {words}. ")
+
+
+@pytest.fixture
+def atomic_files() -> Iterator[None]:
+    """Write all local files as a run does, for one test alone."""
+    before = {name: fsspec.get_filesystem_class(name) for name in ("file", "local")}
+    write_files_atomically()
+    yield
+    for name, implementation in before.items():
+        fsspec.register_implementation(name, implementation, clobber=True)
+
+
+@pytest.mark.parametrize("kind", ["pandas.ParquetDataset", "pandas.CSVDataset", "json.JSONDataset", "weights"])
+def test_file_of_any_kind_that_finds_no_room_is_named_and_its_last_state_stays(
+    small_disk: SmallDisk, atomic_files: None, kind: str
+) -> None:
+    folder = small_disk.mount(2048)
+    numbers = np.random.default_rng(0).random(100_000).astype(np.float32)
+    table = pd.DataFrame({"a": numbers})
+    entry = {"type": kind, "filepath": str(folder / "결과")}
+    data: Any = {"a": numbers.tolist()} if kind.startswith("json") else table
+    if kind == "weights":
+        entry["type"] = "podium.datasets.weights.WeightsDataset"
+        data = {"tensors": {"a": torch.from_numpy(numbers)}, "header": {}}
+    catalog = DataCatalog.from_config({"x": entry})
+    (folder / "결과").write_bytes(b"old")
+    ballast = small_disk.fill(leaving=100_000)
+    with pytest.raises(DatasetError) as error:
+        catalog.save("x", data)
+    message = describe_error(error.value)
+    assert message is not None and message.startswith(f"{folder}/결과: No space left on device (")
+    assert (folder / "결과").read_bytes() == b"old"
+    assert sorted(path.name for path in folder.iterdir()) == ["ballast", "결과"]
+    small_disk.resize(16_384)
+    catalog.save("x", data)
+    assert (folder / "결과").stat().st_size > 300_000
+    assert ballast.exists()
 
 
 def test_dataset_that_was_never_made_is_named() -> None:

@@ -10,9 +10,11 @@ from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 
 from podium import settings
+from podium.disk.config import DiskConfig
 from podium.parameters import check_parameters
 from podium.pipeline_registry import register_pipelines
 from podium.pipelines.augmentation.nodes import resolve_policy
+from podium.pipelines.prune.places import STAGES
 from podium.pipelines.selection.nodes import select_recipe
 from podium.vision.backbones import resolve_input
 from podium.vision.offline_weights import find_weight_package
@@ -23,6 +25,8 @@ ENVIRONMENTS = ["base", "sample", "server"]
 READ_AGAIN = {
     "earlier_copy_pairs",
     "finished_folds",
+    "known_folds",
+    "known_images",
     "known_survey",
     "last_ensemble",
     "own_probabilities",
@@ -152,6 +156,21 @@ def test_server_takes_its_places_from_the_environment_and_works_without(monkeypa
     loader = load("server")
     assert loader["parameters"]["training"]["checkpoint_dir"] == "/big/disk/06_models/demo"
     assert loader["mlflow"]["server"]["mlflow_tracking_uri"] == "sqlite:////big/disk/mlflow.db"
+
+
+def test_quota_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for written, quota in (("250", 250.0), (None, None)):
+        if written is None:
+            monkeypatch.delenv("PODIUM_QUOTA_GB")
+        else:
+            monkeypatch.setenv("PODIUM_QUOTA_GB", written)
+        assert DiskConfig.model_validate(load("server")["parameters"]["disk"]).quota_gb == quota
+
+
+def test_places_that_prune_looks_into_are_those_of_the_catalog() -> None:
+    text = (CONF / "base" / "catalog" / "selection.yml").read_text(encoding="utf-8")
+    folders = {path for name, path in yaml.safe_load(text).items() if name.startswith("_") and name != "_competition"}
+    assert folders == {f"${{globals:data_root}}/{stage}/${{_competition}}" for stage in STAGES}
 
 
 def test_base_tracks_into_a_file_of_this_machine() -> None:

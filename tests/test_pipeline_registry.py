@@ -39,6 +39,7 @@ EXPLORE = {
     "link_classes",
 }
 LEDGER = {"note_score", "draw_boards", "judge_gains", "propose_pair", "show_ledger"}
+PRUNE = {"list_superseded", "delete_superseded"}
 PSEUDO_LABEL = {"blend_each_fold", "choose_pseudo_labels", "tabulate_pseudo_labels", "measure_pseudo_label_gain"}
 PACKED = {"pack_model", "register_model", "export_networks"}
 REPORT = {
@@ -74,7 +75,7 @@ def name_functions(pipeline: str) -> list[str]:
 def test_every_stage_and_chain_has_its_name() -> None:
     chains = {"train", "tuning", "ensemble", "rank", "__default__"}
     beside = {"compare", "share", "ledger", "pseudo_label", "pseudo_label_gain", "report", "explore", "shift"}
-    beside |= {"sweep", "sweep_results", "trial"}
+    beside |= {"prune", "sweep", "sweep_results", "trial"}
     packed = {"register", "export"}
     assert set(PIPELINES) == {*STAGES, *chains, *beside, *packed}
 
@@ -83,7 +84,7 @@ def test_default_holds_every_node_of_every_pipeline_but_those_beside_it_once() -
     everywhere = {name for pipeline in PIPELINES for name in name_functions(pipeline)}
     names = name_functions("__default__")
     assert len(names) == len(set(names))
-    beside = TUNING | COMPARE | EXPLORE | LEDGER | PSEUDO_LABEL | REPORT | SHIFT | SWEEP | TRIAL
+    beside = TUNING | COMPARE | EXPLORE | LEDGER | PRUNE | PSEUDO_LABEL | REPORT | SHIFT | SWEEP | TRIAL
     beside |= PACKED
     assert set(names) == everywhere - beside
     assert everywhere > beside

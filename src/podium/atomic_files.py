@@ -35,8 +35,9 @@ class AtomicWriter(io.FileIO):
         try:
             while done < len(view):
                 done += super().write(view[done:])
-        except OSError:
+        except OSError as error:
             self._failed = True
+            error.filename = self.path  # the system does not know it by then, and a user has to
             raise
         return len(view)
 
@@ -47,8 +48,9 @@ class AtomicWriter(io.FileIO):
         is_unwinding = sys.exception() is not None and sys.exception() is not self._exception_before
         try:
             os.fsync(self.fileno())
-        except OSError:
+        except OSError as error:
             self._failed = True
+            error.filename = self.path
             raise
         finally:
             super().close()

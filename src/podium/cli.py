@@ -4,21 +4,22 @@ import copy
 import errno
 import functools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 
+from podium.disk.room import describe_bytes, measure_free
 from podium.errors import InputError
 from podium.leaving import is_kedro_command, leave_now
 
+FULL = {errno.ENOSPC, errno.EDQUOT}
 UNWRITABLE = {
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
-    errno.ENOSPC,
-    errno.EDQUOT,
     errno.ENOTDIR,
     errno.EISDIR,
     errno.EEXIST,
@@ -74,12 +75,26 @@ def describe_error(error: BaseException) -> str | None:
             return str(cause)
         if isinstance(cause, FileNotFoundError) and cause.filename:
             return f"{cause.filename}: no such file; if an earlier pipeline makes it, run that first: kedro run"
+        if isinstance(cause, OSError) and cause.errno in FULL:
+            return _describe_full_disk(cause)
         if isinstance(cause, OSError) and cause.errno in UNWRITABLE:
             place = cause.filename or "a file"
             return f"{place}: {cause.strerror}; check room and permissions, or set data_root in globals.yml"
         if isinstance(cause, DatasetError) and cause.__cause__ is None:
             return f"{cause} If an earlier pipeline makes it, run that first: kedro run"
     return None
+
+
+def _describe_full_disk(error: OSError) -> str:
+    """Name the file that found no room, and say how much there is left."""
+    place, room = "a file", ""
+    if error.filename:
+        place = str(error.filename)
+        room = f" ({describe_bytes(measure_free(Path(place).parent))} are free on its disk)"
+    return (
+        f"{place}: {error.strerror}{room}. What was written before is whole, and nothing is there by half. Make room, "
+        "as with kedro run --pipeline prune, which lists what may go; then the same command goes on"
+    )
 
 
 def _list_causes(error: BaseException | None) -> Iterator[BaseException]:

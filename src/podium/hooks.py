@@ -75,6 +75,8 @@ class TrackingHooks:
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: DataCatalog) -> None:
+        if {node.namespace for node in getattr(pipeline, "nodes", ())} == {"prune"}:
+            return  # nothing of it is worth tracking, and it has to run where no database can be written any more
         from podium.run_tracking import RunTracking
 
         assert self._context is not None

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -65,9 +66,10 @@ class RunLock:
                     f"Another run of '{self._competition}' is active:",
                     [f"process {owner} writes the same tables; wait for its end, or use a copy of the project"],
                 ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with suppress(OSError):  # on a full disk the lock holds without the number, so that something can be deleted
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
         _held[self._path] = file
 
     def wait(self) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from podium.competitions.config import Competition
+from podium.disk.config import DiskConfig
 from podium.errors import InputError, suggest
 from podium.pipelines.augmentation.config import PolicySteps
 from podium.pipelines.compare.config import CompareConfig
@@ -16,6 +17,7 @@ from podium.pipelines.export.config import ExportConfig
 from podium.pipelines.ingestion.config import IngestionConfig
 from podium.pipelines.leaks.config import LeaksConfig
 from podium.pipelines.ledger.config import LedgerConfig
+from podium.pipelines.prune.config import PruneConfig
 from podium.pipelines.pseudo_label.config import PseudoLabelConfig
 from podium.pipelines.register.config import RegistryConfig
 from podium.pipelines.report.config import ReportConfig
@@ -64,6 +66,8 @@ class Parameters(BaseModel):
     ledger: LedgerConfig = LedgerConfig()
     report: ReportConfig = ReportConfig()
     shift: ShiftConfig = ShiftConfig()
+    disk: DiskConfig = DiskConfig()
+    prune: PruneConfig = PruneConfig()
     public_score: float | None = None
     submission: str | None = None
     score_note: str = ""

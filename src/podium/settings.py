@@ -2,15 +2,17 @@
 
 from omegaconf.resolvers import oc
 
+from podium.disk_hooks import DiskHooks
 from podium.hooks import ParameterHooks, ResultHooks, TrackingHooks
 from podium.late_commands import load_mlflow_commands_late
 from podium.quiet import silence_viz
+from podium.server_hooks import ServerHooks
 from podium.sweeps.hooks import SweepHooks
 
 silence_viz()
 load_mlflow_commands_late()
 
-HOOKS = (ParameterHooks(), TrackingHooks(), ResultHooks(), SweepHooks())
+HOOKS = (ParameterHooks(), TrackingHooks(), DiskHooks(), ServerHooks(), ResultHooks(), SweepHooks())
 
 # "soft" lets another environment, or --params, change one leaf and keep its neighbours.
 CONFIG_LOADER_ARGS = {

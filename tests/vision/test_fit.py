@@ -2,16 +2,19 @@
 
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score
 
+from podium.atomic_files import write_files_atomically
 from podium.vision import fit
 from podium.vision.augmentation import resolve_policy
 from podium.vision.callbacks import HistoryRow
@@ -23,6 +26,7 @@ from podium.vision.image_store import ImageStore, fill_store
 from podium.vision.input_spec import InputSpec, find_epoch_size
 from podium.vision.network import Network, build_network
 from podium.vision.recipe import DistillationConfig, ProgressiveConfig, Recipe
+from small_disk import SmallDisk
 
 CPU = Hardware(accelerator="cpu", precision="32-true", num_workers=0)
 SPEC = InputSpec(16, 16, "stretch", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
@@ -348,3 +352,34 @@ def test_a_gpu_trains_in_bf16(fold: FoldData, tmp_path: Path) -> None:
     gpu = Hardware(accelerator="gpu", precision="bf16-mixed", num_workers=2)
     fitted = fit_fold(make_plan(make_recipe(epochs=2)), fold, 0, gpu, tmp_path, lambda row: None)
     assert fitted.oof.sum(axis=1) == pytest.approx(np.ones(18), abs=1e-3)
+
+
+def test_disk_that_fills_up_in_the_middle_costs_an_epoch_and_changes_no_byte(
+    fold: FoldData, small_disk: SmallDisk, tmp_path: Path, atomic_files: None
+) -> None:
+    recipe = make_recipe()
+    undisturbed = train(fold, tmp_path / "undisturbed", recipe)
+    folder = small_disk.mount(16_384) / "checkpoints"
+
+    def fill_up(row: HistoryRow) -> None:
+        if row["epoch"] == 2:
+            small_disk.fill(leaving=1_000_000)
+
+    with pytest.raises(OSError, match="No space left") as error:
+        fit_fold(make_plan(recipe), fold, 0, CPU, folder, fill_up)
+    assert Path(str(error.value.filename)).name in ("best.ckpt", "last.ckpt")
+    assert sorted(path.name for path in folder.iterdir()) == ["best.ckpt", "last.ckpt"], "nothing half-written"
+    (small_disk.folder / "ballast").unlink()
+    rows: list[HistoryRow] = []
+    assert same_weights(train(fold, folder, recipe, rows), undisturbed)
+    assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
+
+
+@pytest.fixture
+def atomic_files() -> Iterator[None]:
+    """Write all local files as a run does, for one test alone."""
+    before = {name: fsspec.get_filesystem_class(name) for name in ("file", "local")}
+    write_files_atomically()
+    yield
+    for name, implementation in before.items():
+        fsspec.register_implementation(name, implementation, clobber=True)

@@ -9,7 +9,7 @@ import errno
 import hashlib
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -159,6 +159,31 @@ def rewrite_parts(folder: Path, wanted: Sequence[tuple[Path, int]], n_images: in
         tables = [read_rows(path, rows, _SCHEMA.names) for path, rows in rows_of.items()]
         written.append(_write_table(folder, pa.concat_tables(tables).replace_schema_metadata({_VERSION_KEY: _VERSION})))
     return written
+
+
+def drop_contents(folder: Path, wanted: Set[str]) -> None:
+    """Write every part anew that has contents which are not wanted, without them.
+
+    The new part is there before the old one goes, so a kill in between leaves both, and nothing is lost.
+
+    Args:
+        folder: Of the survey.
+        wanted: SHA-256 of the pictures that stay.
+
+    Raises:
+        InputError: The folder cannot be written.
+    """
+    for part in list_parts(folder):
+        try:
+            contents = read_contents(part)
+            kept = [(part, row) for row, sha256 in enumerate(contents) if sha256 in wanted]
+            if len(kept) == len(contents):
+                continue
+            rewrite_parts(folder, kept, len(contents))
+        except DamagedPartError:  # the next fill makes it anew
+            continue
+        with naming_folder(folder):
+            part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -95,9 +95,20 @@ def resolve_input(recipe: Recipe) -> InputSpec:
     Raises:
         InputError: The backbone is unknown or cannot take pictures of that size; the message says what it wants.
     """
+    spec = describe_input(recipe)
+    _try_size(recipe, spec.size_px, get_own_input(recipe.model.backbone).size_px)
+    return spec
+
+
+def describe_input(recipe: Recipe) -> InputSpec:
+    """Say what the recipe's backbone wants to be shown; whether it can take pictures of that size is not tried.
+
+    Raises:
+        InputError: The backbone is unknown.
+    """
     own, asked = get_own_input(recipe.model.backbone), recipe.input
     height_px, width_px = asked.size_px or own.size_px
-    spec = replace(
+    return replace(
         own,
         height_px=height_px,
         width_px=width_px,
@@ -105,8 +116,6 @@ def resolve_input(recipe: Recipe) -> InputSpec:
         interpolation=asked.interpolation or own.interpolation,
         center_crop_px=asked.center_crop_px,
     )
-    _try_size(recipe, spec.size_px, own.size_px)
-    return spec
 
 
 def build_backbone(config: ModelConfig, size_px: tuple[int, int], weights: Path | None) -> Backbone:

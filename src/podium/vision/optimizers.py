@@ -21,6 +21,7 @@ _REFUSED = {
     "kronc": _COMPILED,
     "kronw": _COMPILED,
 }
+_STEPS_TO_SHOW = 8  # lookahead keeps a copy of the weights from its sixth step on
 # Not SGD: its kernel wants all momenta of a group to begin at the same step, and parameters that thaw begin later.
 _FUSED = (torch.optim.Adam, torch.optim.AdamW)
 
@@ -89,6 +90,24 @@ def make_optimizer(
         )
         group["params"].append(parameter)
     return _create([groups[key] for key in sorted(groups)], config)
+
+
+def measure_state_share(config: OptimizerConfig) -> tuple[float, int]:
+    """Let an optimizer make a few steps on a small matrix, and see what it keeps.
+
+    Returns:
+        Bytes of its state for each byte of weights, and the number of tensors that it keeps for each of them.
+    """
+    weight = nn.Parameter(torch.ones(64, 64))
+    optimizer = _create([weight], config)
+    with torch.random.fork_rng(devices=[]):  # some draw
+        for _ in range(_STEPS_TO_SHOW):
+            weight.grad = torch.ones_like(weight)
+            optimizer.step()
+    states = optimizer.state_dict()["state"].values()  # what a checkpoint takes; lookahead's lies in another optimizer
+    kept = [part for state in states for part in state.values() if isinstance(part, torch.Tensor)]
+    n_bytes = sum(tensor.numel() * tensor.element_size() for tensor in kept)
+    return n_bytes / (weight.numel() * weight.element_size()), len(kept)
 
 
 def _create(parameters: list[Any], config: OptimizerConfig) -> torch.optim.Optimizer:

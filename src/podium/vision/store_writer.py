@@ -10,7 +10,7 @@ import io
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -51,7 +51,7 @@ class StoreWriter:
         contents: What is known of some bytes, by SHA-256.
     """
 
-    def __init__(self, folder: Path, spec: InputSpec):
+    def __init__(self, folder: Path, spec: InputSpec | StoreHeader):
         self._folder = folder
         self._committed: StoreHeader | None = None  # what the index on disk names
         self._n_changes, self._committed_at = 0, time.monotonic()
@@ -134,12 +134,28 @@ class StoreWriter:
         """
         if self._n_changes or self._committed is None:
             self._commit()
-        used = sorted({file.content.row for file in self.files.values() if file.content.row is not None})
+        used = self._list_used()
         if 2 * len(used) < self.header.n_rows:
             try:
                 self._compact(used)
             except OSError as error:  # the store is whole without it
                 _logger.warning("image store %s could not be compacted: %s", self._folder, error)
+
+    def drop_rows(self, wanted: Set[str]) -> None:
+        """Forget the files whose contents (SHA-256) are not wanted, and drop every row that no file has any more.
+
+        Nothing can be appended after it.
+        """
+        for path, file in list(self.files.items()):
+            if file.content.row is not None and file.sha256 not in wanted:
+                self.forget(path)
+        self._commit()
+        used = self._list_used()
+        if len(used) < self.header.n_rows:
+            self._compact(used)
+
+    def _list_used(self) -> list[int]:
+        return sorted({file.content.row for file in self.files.values() if file.content.row is not None})
 
     def _cut_tail(self, n_rows: int) -> None:
         if os.fstat(self._pixels.fileno()).st_size > n_rows * self.header.row_bytes:
@@ -171,7 +187,7 @@ class StoreWriter:
 
 
 @contextmanager
-def open_store_writer(folder: Path, spec: InputSpec) -> Iterator[StoreWriter]:
+def open_store_writer(folder: Path, spec: InputSpec | StoreHeader) -> Iterator[StoreWriter]:
     """Open a store for writing, by this process alone; a second one waits. The folder is made when missing.
 
     Raises:
@@ -182,6 +198,22 @@ def open_store_writer(folder: Path, spec: InputSpec) -> Iterator[StoreWriter]:
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder), StoreWriter(folder, spec) as writer:
             yield writer
+
+
+def drop_rows(folder: Path, wanted: Set[str]) -> None:
+    """Write a store anew without the rows of contents (SHA-256) that are not wanted; a damaged store is left alone.
+
+    The rows that stay are copied, so there has to be room for them.
+
+    Raises:
+        InputError: The folder cannot be written; the store has all its rows then.
+    """
+    try:
+        header, _ = read_index(folder)
+    except (OSError, DamagedIndexError):
+        return
+    with open_store_writer(folder, header) as writer:
+        writer.drop_rows(wanted)
 
 
 @contextmanager

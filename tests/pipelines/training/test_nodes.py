@@ -9,6 +9,7 @@ import pytest
 from podium.copies.search import NO_PAIRS
 from podium.copies.sets import collect_copies
 from podium.datasets.finished_folds import FinishedFold
+from podium.disk.identity import read_identity
 from podium.errors import InputError
 from podium.pipelines.leaks.config import LeaksConfig
 from podium.pipelines.leaks.nodes import prove_no_leak
@@ -33,7 +34,8 @@ FOLDS = pd.DataFrame({"image_id": ["가", "나", "다", "라"], "fold": [0, 1, 0
 TARGETS = pd.DataFrame({"image_id": ["나", "가", "라", "다"], "label": [1, 0, 1, 0], "training_label": [1, 0, 1, 1]})
 VARIANTS = pd.DataFrame({"image_id": ["다", "가", "라", "나"], "n_variants": [3, 1, 4, 2]})
 SPEC = {"height_px": 8, "width_px": 8, "resize": "stretch", "mean": [0.5] * 3, "std": [0.2] * 3}
-MEMBER = {"name": "기준-0a", "folds": [0, 1], "sources": []}
+DIGESTS = {"recipe": "기준", "recipe_digest": "r", "split_digest": "s", "content_digest": "c"}
+MEMBER = {"name": "기준-0a", "folds": [0, 1], "sources": [], **DIGESTS}
 WEIGHTS = {"path": None, "sha256": None}
 ATTRIBUTES: dict[str, Any] = {}
 
@@ -129,7 +131,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     def fit(*arguments: Any) -> dict[str, Any]:
         calls.append(dict(zip(names, arguments, strict=True)))
-        calls[-1]["folder"].mkdir(parents=True)
+        calls[-1]["folder"].mkdir(parents=True, exist_ok=True)
         return {name: f"{name} of {calls[-1]['fold']}" for name in OUTPUTS}
 
     monkeypatch.setattr(one_fold, "fit_and_describe", fit)
@@ -155,6 +157,16 @@ def test_each_fold_is_handed_out_as_soon_as_it_ends(calls: list[dict[str, Any]],
     assert [call["fold"] for call in calls] == [0]
     assert next(results) == {name: {"기준-0a/fold_1": f"{name} of 1"} for name in OUTPUTS}
     assert next(results, None) is None
+
+
+def test_checkpoints_say_whose_they_are_before_the_first_one_is_written(
+    calls: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    next(train(tmp_path))
+    assert read_identity(tmp_path / "모델" / "기준-0a" / "fold_0" / "checkpoints") == {
+        **DIGESTS,
+        "preparation": "8x8-stretch-bicubic",
+    }
 
 
 def test_checkpoints_are_kept_until_the_fold_is_saved(calls: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -214,7 +226,7 @@ def test_finished_fold_of_another_member_does_not_count(calls: list[dict[str, An
 
 def test_failing_fold_leaves_its_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any) -> None:
-        arguments[5].mkdir(parents=True)
+        arguments[5].mkdir(parents=True, exist_ok=True)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(one_fold, "fit_and_describe", fail)

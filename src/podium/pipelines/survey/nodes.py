@@ -39,10 +39,7 @@ def survey_images(
     """
     from podium.survey import fill_survey
 
-    if survey.folder is None:
-        folder = ingestion.store_dir.with_name("survey")
-    else:
-        folder = survey.folder / make_safe_name(competition_name)
+    folder = find_survey(competition_name, ingestion, survey)
     filled = fill_survey(
         folder=folder,
         root=Path(competition.root),
@@ -52,3 +49,10 @@ def survey_images(
         progress=True,
     )
     return {"folder": folder.as_posix(), "n_measured": filled.n_measured, "n_reused": filled.n_reused}
+
+
+def find_survey(competition_name: str, ingestion: IngestionConfig, survey: SurveyConfig) -> Path:
+    """Say in which folder the survey of a competition lies."""
+    if survey.folder is None:
+        return ingestion.store_dir.with_name("survey")
+    return survey.folder / make_safe_name(competition_name)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from podium.datasets.finished_folds import FinishedFold
 from podium.digests import digest_table
+from podium.disk.identity import note_identity
 from podium.pipelines.leaks.config import LeaksConfig
 from podium.pipelines.leaks.nodes import digest_proven
 from podium.pipelines.splitting.config import SplittingConfig
@@ -142,6 +143,7 @@ def train_folds(
         else:
             where = f"{hardware.accelerator}, {hardware.precision}"
             logger.info("training fold %d of %s on %s", fold, member["name"], where)
+            note_identity(checkpoint_dir, member, plan.spec.preparation)
             results = fit_and_describe(plan, image_store["folder"], tables, fold, hardware, checkpoint_dir, sources)
         yield {name: {partition: results[name]} for name in OUTPUTS}
         # Everything is saved by now: Kedro saves a yield before it asks for the next. A join has no checkpoints.
