@@ -29,6 +29,11 @@ class RankGroup:
         """Processes on all machines; one needs no others, and trains where it is called."""
         return self.n_devices * self.n_nodes
 
+    def describe(self) -> str:
+        """Say in words who trains, as in ``2 machines of 4 devices``."""
+        devices = f"{self.n_devices} device{'s' * (self.n_devices > 1)}"
+        return devices if self.n_nodes == 1 else f"{self.n_nodes} machines of {devices}"
+
 
 @dataclass(frozen=True)
 class Hardware:

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -280,27 +281,22 @@ def _require_success(result: RunResult | None, group: RankGroup) -> None:
 @contextmanager
 def _keep_signal_handlers() -> Iterator[None]:
     """Undo what torch elastic does to signals: Ctrl-C stays Ctrl-C, and ranks end with this process by themselves."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
     try:
-        before = {number: signal.getsignal(number) for number in _SIGNALS}
         yield
     finally:
-        if multiprocessing.current_process() and _is_main_thread():
+        if threading.current_thread() is threading.main_thread():  # no other thread may, nor does elastic there
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _is_main_thread() -> bool:
-    import threading
-
-    return threading.current_thread() is threading.main_thread()
 
 
 @contextmanager
 def _quiet_elastic() -> Iterator[None]:
     """Let torch elastic keep to itself what is told here in plain words, and open no store of its own."""
-    loud = logging.getLogger("torch.distributed.elastic")
+    loud, events = logging.getLogger("torch.distributed.elastic"), logging.getLogger("torchelastic-events-null")
     level = loud.level
     loud.setLevel(logging.CRITICAL)
+    events.disabled = True
     try:
         with mock.patch.dict(os.environ, {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}):
             yield
