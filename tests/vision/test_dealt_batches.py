@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from vision.shared_training import POLICY, SPEC, draw_fold, run_ranks
 
 from podium.vision.augmentation import resolve_policy
 from podium.vision.batches import AugmentedBatches, BatchPlan, DealtPlan, load_training_batches
 from podium.vision.dealt_batches import DealtBatches
 from podium.vision.ranks import Ranks
+from vision.shared_training import POLICY, SPEC, draw_fold, run_ranks
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])
@@ -19,7 +19,9 @@ def test_every_rank_gets_the_bytes_that_one_process_makes(tmp_path: Path, num_wo
 
     def load(ranks: Ranks | None) -> list[list[tuple[bytes, list[int]]]]:
         plan = BatchPlan("none", data.training_labels, data.n_variants, 8, 7)  # five of 8, one of 3
-        images = AugmentedBatches(data.store, data.train_rows, data.training_labels, resolve_policy("t", POLICY, (16, 16)))
+        images = AugmentedBatches(
+            data.store, data.train_rows, data.training_labels, resolve_policy("t", POLICY, (16, 16))
+        )
         if ranks is None:
             loader = load_training_batches(images, plan, 0, pin_memory=False)
         else:

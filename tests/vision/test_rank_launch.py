@@ -15,20 +15,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from vision.shared_training import N_TRAIN, draw_fold, make_plan
 
 from podium.errors import InputError
 from podium.vision import rank_launch
 from podium.vision.callbacks import HistoryRow
 from podium.vision.fit import FittedFold, FoldData, fit_fold
 from podium.vision.hardware import Hardware, RankGroup
+from vision.shared_training import N_TRAIN, draw_fold, make_plan
 
 ALONE = Hardware(accelerator="cpu", precision="32-true", num_workers=0, num_threads=1)
 PAIR = replace(ALONE, group=RankGroup(n_devices=2, max_restarts=1))
 # All that a batch has a say in: a loss that is no sum over images, class weights, gathered and clipped gradients, an
 # average of weights, a schedule that looks at scores.
 RICH: dict[str, Any] = {
-    "loss": {"name": "weighted_sum", "terms": {"soft_macro_f1": 0.5, "focal": 0.5}, "class_weights": "effective_number"},
+    "loss": {
+        "name": "weighted_sum",
+        "terms": {"soft_macro_f1": 0.5, "focal": 0.5},
+        "class_weights": "effective_number",
+    },
     "optimizer": {"name": "sgd", "lr": 0.05, "accumulate": 2, "clip_norm": 1.0},
     "averaging": {"name": "ema", "decay": 0.8},
     "schedule": {"name": "plateau", "patience_epochs": 0},
@@ -152,7 +156,7 @@ def test_ranks_that_are_lost_too_often_end_the_run_and_keep_what_was_finished(fo
             os.kill(list_ranks()[0], signal.SIGKILL)
 
     never = replace(PAIR, group=RankGroup(n_devices=2, max_restarts=0))
-    with pytest.raises(RuntimeError, match="lost 1 times.*goes on from the last finished epoch"):
+    with pytest.raises(RuntimeError, match=r"lost 1 times.*goes on from the last finished epoch"):
         fit_fold(make_plan(), fold, 0, never, tmp_path, kill_a_rank)
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 0
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from vision.shared_training import run_ranks
 
 from podium.vision.ranks import Ranks, gather_numbers
+from vision.shared_training import run_ranks
 
 
 @pytest.mark.parametrize("n_ranks", [2, 3, 7])

@@ -7,19 +7,24 @@ import torch
 from timm.layers import BatchNormAct2d
 from timm.layers.split_batchnorm import SplitBatchNorm2d
 from torch import Tensor, nn
-from vision.shared_training import run_ranks
 
 from podium.errors import InputError
 from podium.vision.ranks import Ranks
 from podium.vision.synced_norms import CpuNorm, GpuNorm, synchronize_norms
+from vision.shared_training import run_ranks
 
 
 def make_network() -> nn.Sequential:
     torch.manual_seed(3)
     network = nn.Sequential(
-        nn.Conv2d(3, 5, 3, bias=False), BatchNormAct2d(5, act_layer=nn.SiLU, momentum=0.3), nn.Conv2d(5, 4, 3, bias=False),
-        nn.BatchNorm2d(4, momentum=None), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.BatchNorm1d(4, affine=False),
-    )  # fmt: skip
+        nn.Conv2d(3, 5, 3, bias=False),
+        BatchNormAct2d(5, act_layer=nn.SiLU, momentum=0.3),
+        nn.Conv2d(5, 4, 3, bias=False),
+        nn.BatchNorm2d(4, momentum=None),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.BatchNorm1d(4, affine=False),
+    )
     for parameter in network.parameters():
         nn.init.normal_(parameter)
     return network

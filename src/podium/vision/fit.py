@@ -229,9 +229,7 @@ def train_fold(
         synchronize_norms(classifier.network, ranks, hardware.accelerator)
     history = EpochHistory(on_epoch)
     loaders = load_batches(training.plan.policy, training.data, batches, 4 * recipe.batch_size, hardware, ranks)
-    callbacks = make_callbacks(
-        recipe, seed, training.checkpoint_dir, history, hardware.progress, classifier.ranks
-    )
+    callbacks = make_callbacks(recipe, seed, training.checkpoint_dir, history, hardware.progress, classifier.ranks)
     last = training.checkpoint_dir / "last.ckpt"
     resume_from = last if last.exists() else None
     run_trainer(classifier, loaders, hardware, callbacks, resume_from, max_epochs=recipe.epochs, **options)
@@ -283,9 +281,7 @@ def load_batches(
         training = load_training_batches(augmented, plan, hardware.num_workers, pin_memory)
         return training, load_stored_batches(stored, pin_memory)
     part = ranks.find_part(len(data.validation_rows), ranks.rank)
-    stored = StoredBatches(
-        data.store, data.validation_rows[part], data.validation_labels[part], validation_batch_size
-    )
+    stored = StoredBatches(data.store, data.validation_rows[part], data.validation_labels[part], validation_batch_size)
     own = load_training_batches(augmented, DealtPlan(plan, ranks), hardware.num_workers, pin_memory)
     dealt = DealtBatches(own, plan, data.store.size_px, ranks, hardware.device)
     return dealt, load_stored_batches(stored, pin_memory)

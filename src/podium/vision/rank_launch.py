@@ -30,6 +30,7 @@ from torch.distributed import TCPStore
 from torch.distributed.elastic.agent.server.api import RunResult, WorkerGroup, WorkerSpec
 from torch.distributed.elastic.agent.server.local_elastic_agent import LocalElasticAgent
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
+from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 from torch.distributed.elastic.rendezvous import RendezvousHandler, RendezvousParameters
 from torch.distributed.elastic.rendezvous.api import RendezvousError
 from torch.distributed.elastic.rendezvous.registry import get_rendezvous_handler
@@ -47,7 +48,11 @@ JOIN_PATIENCE_S = 3600
 
 CHECK_INTERVAL_S = 0.1
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, *(getattr(signal, name) for name in ("SIGHUP", "SIGQUIT") if hasattr(signal, name)))
+_SIGNALS = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    *(getattr(signal, name) for name in ("SIGHUP", "SIGQUIT") if hasattr(signal, name)),
+)
 
 # Of this process, by address. It listens until the process ends, so that a machine that is early for the next fold
 # finds it.
@@ -105,7 +110,7 @@ class RankAgent(LocalElasticAgent):
         folder: Where ranks of one machine meet.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         spec: WorkerSpec,
         logs: DefaultLogsSpecs,
@@ -136,7 +141,9 @@ class RankAgent(LocalElasticAgent):
 
     def _restart_workers(self, worker_group: WorkerGroup) -> None:
         left = self._remaining_restarts
-        logger.warning("a process of the training was lost; all begin again after the last finished epoch (%d more times)", left)
+        logger.warning(
+            "a process of the training was lost; all begin again after the last finished epoch (%d more times)", left
+        )
         super()._restart_workers(worker_group)
 
     def _monitor_workers(self, worker_group: WorkerGroup) -> RunResult:
@@ -268,14 +275,17 @@ def _require_success(result: RunResult | None, group: RankGroup) -> None:
     if result is not None and not result.is_failed():
         return
     failures = [] if result is None else [result.failures[rank] for rank in sorted(result.failures)]
-    said = [
-        f"process {failure.local_rank} ended with code {failure.exitcode}: {' '.join(str(failure.message).split())[:500]}"
-        for failure in failures
-    ]
+    said = [f"process {failure.local_rank} last ended with {_describe(failure)}" for failure in failures]
     raise RuntimeError(
-        f"training ended, as its processes were lost {group.max_restarts + 1} times ({'; '.join(said) or 'all machines left'}); "
-        "the same command goes on from the last finished epoch"
+        f"training ended, as its processes were lost {group.max_restarts + 1} times "
+        f"({'; '.join(said) or 'the other machines left'}); the same command goes on from the last finished epoch"
     )
+
+
+def _describe(failure: ProcessFailure) -> str:
+    """Say how a rank ended: by what was raised in it, or by a signal (a negative code)."""
+    told = failure.message.get("message") if isinstance(failure.message, dict) else None
+    return f"code {failure.exitcode}" if told is None else " ".join(str(told).split())[:500]
 
 
 @contextmanager

@@ -93,7 +93,7 @@ class RankStrategy(DDPStrategy):
         self._folder = folder
 
     def on_train_start(self) -> None:
-        """Let a signal end this rank at once: Lightning would wait for the end of a step, which waits for lost ranks."""
+        """Let a signal end this rank at once: Lightning would end the step first, which may wait for a lost rank."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def save_checkpoint(self, checkpoint: dict[str, Any], filepath: str | Path, storage_options: Any = None) -> None:
@@ -147,9 +147,7 @@ def _train(training: FoldTraining, hardware: Hardware, line: Connection, ranks: 
         broadcast_buffers=False,
         find_unused_parameters=training.plan.recipe.freezing.name != "none",
     )
-    train_fold(
-        training, hardware, tell, ranks, strategy=strategy, devices=group.n_devices, num_nodes=group.n_nodes
-    )
+    train_fold(training, hardware, tell, ranks, strategy=strategy, devices=group.n_devices, num_nodes=group.n_nodes)
 
 
 @contextmanager

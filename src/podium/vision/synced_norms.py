@@ -39,7 +39,7 @@ class SyncedNorm(_BatchNorm):
         """Normalise (batch, channels, …), then do what timm's norms do after it."""
         is_shared = self.training and self._ranks.is_sharing
         normalized = self.normalize_together(input) if is_shared else _BatchNorm.forward(self, input)
-        return self.act(self.drop(normalized))  # type: ignore[no-any-return]
+        return self.act(self.drop(normalized))
 
     @abstractmethod
     def normalize_together(self, features: Tensor) -> Tensor:
@@ -51,8 +51,6 @@ class SyncedNorm(_BatchNorm):
 
 class GpuNorm(SyncedNorm, nn.SyncBatchNorm):
     """torch's own, which is for GPUs alone."""
-
-    process_group = None
 
     def normalize_together(self, features: Tensor) -> Tensor:
         """Normalise by torch's kernels."""
@@ -74,8 +72,10 @@ class CpuNorm(SyncedNorm):
         variance = add_up(centred.square().sum(axes)) / n_values
         self._track(mean.detach(), variance.detach() * n_values / (n_values - 1))
         normalized = centred * torch.rsqrt(variance + self.eps).view(shape)
-        if self.affine:
-            normalized = normalized * self.weight.view(shape) + self.bias.view(shape)
+        if self.weight is not None:
+            normalized = normalized * self.weight.view(shape)
+        if self.bias is not None:
+            normalized = normalized + self.bias.view(shape)
         return normalized.to(features.dtype)
 
     def _track(self, mean: Tensor, variance: Tensor) -> None:

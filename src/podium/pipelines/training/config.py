@@ -48,7 +48,9 @@ class TrainingConfig(BaseModel):
     def _require_meeting_place(self) -> "TrainingConfig":
         """Refuse several machines that could not find each other."""
         if self.node_rank >= self.nodes:
-            raise ValueError(f"node_rank: machines are counted from 0 to nodes - 1 = {self.nodes - 1}, not {self.node_rank}")
+            raise ValueError(
+                f"node_rank: machines are counted from 0 to nodes - 1 = {self.nodes - 1}, not {self.node_rank}"
+            )
         host, _, port = (self.rendezvous or "").rpartition(":")
         if self.nodes > 1 and not (host and port.isdecimal() and 0 < int(port) < 2**16):
             raise ValueError(

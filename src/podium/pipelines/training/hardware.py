@@ -59,7 +59,7 @@ def _count_devices(training: TrainingConfig, is_gpu: bool) -> int:
     n_gpus = torch.cuda.device_count() if is_gpu else 0
     if training.devices == "auto":
         return max(n_gpus, 1)
-    if is_gpu and training.devices > n_gpus:
+    if is_gpu and training.devices > max(n_gpus, 1):
         raise InputError(
             "This machine cannot train as asked:",
             [f"training.devices: {training.devices}, but torch sees {n_gpus}; set 'auto' or at most {n_gpus}"],
