@@ -303,12 +303,14 @@ def _keep_signal_handlers() -> Iterator[None]:
 @contextmanager
 def _quiet_elastic() -> Iterator[None]:
     """Let torch elastic keep to itself what is told here in plain words, and open no store of its own."""
-    loud, events = logging.getLogger("torch.distributed.elastic"), logging.getLogger("torchelastic-events-null")
-    level = loud.level
-    loud.setLevel(logging.CRITICAL)
-    events.disabled = True
+    loud = [logging.getLogger(name) for name in ("torch.distributed.elastic", "torch.multiprocessing.spawn")]
+    levels = [logger.level for one in loud]
+    for one in loud:
+        one.setLevel(logging.CRITICAL)
+    logging.getLogger("torchelastic-events-null").disabled = True
     try:
         with mock.patch.dict(os.environ, {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}):
             yield
     finally:
-        loud.setLevel(level)
+        for one, level in zip(loud, levels, strict=True):
+            one.setLevel(level)
