@@ -304,7 +304,7 @@ def _keep_signal_handlers() -> Iterator[None]:
 def _quiet_elastic() -> Iterator[None]:
     """Let torch elastic keep to itself what is told here in plain words, and open no store of its own."""
     loud = [logging.getLogger(name) for name in ("torch.distributed.elastic", "torch.multiprocessing.spawn")]
-    levels = [logger.level for one in loud]
+    levels = [one.level for one in loud]
     for one in loud:
         one.setLevel(logging.CRITICAL)
     logging.getLogger("torchelastic-events-null").disabled = True
