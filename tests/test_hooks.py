@@ -121,12 +121,16 @@ class Tracking:
         self.calls.append(("node", node))
 
 
+def make_tracked_context(manager: Any, **training: Any) -> SimpleNamespace:
+    return SimpleNamespace(_hook_manager=manager, config_loader={"parameters": {"training": training}})
+
+
 def test_tracking_joins_when_a_run_starts_and_hears_all_of_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_tracking, "RunTracking", Tracking)
     monkeypatch.setattr(Tracking, "calls", [])
     manager = _create_hook_manager()
     _register_hooks(manager, [TrackingHooks()])
-    context = SimpleNamespace(_hook_manager=manager)
+    context = make_tracked_context(manager)
     manager.hook.after_context_created(context=context)
     assert Tracking.calls == []
     manager.hook.before_pipeline_run(run_params={}, pipeline="chain", catalog=DataCatalog())
@@ -134,12 +138,26 @@ def test_tracking_joins_when_a_run_starts_and_hears_all_of_it_once(monkeypatch: 
     assert Tracking.calls == [("context", context), ("start", "chain"), ("node", "first")]
 
 
+@pytest.mark.parametrize("node_rank", [0, 1])
+def test_of_machines_that_train_together_the_first_alone_tells_mlflow(
+    monkeypatch: pytest.MonkeyPatch, node_rank: int
+) -> None:
+    monkeypatch.setattr(run_tracking, "RunTracking", Tracking)
+    monkeypatch.setattr(Tracking, "calls", [])
+    manager = _create_hook_manager()
+    _register_hooks(manager, [TrackingHooks()])
+    context = make_tracked_context(manager, node_rank=node_rank)
+    manager.hook.after_context_created(context=context)
+    manager.hook.before_pipeline_run(run_params={}, pipeline="chain", catalog=DataCatalog())
+    assert bool(Tracking.calls) == (node_rank == 0)
+
+
 def test_each_session_has_a_tracking_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_tracking, "RunTracking", Tracking)
     hooks, managers = TrackingHooks(), [_create_hook_manager(), _create_hook_manager()]
     for manager in managers:
         _register_hooks(manager, [hooks])
-        manager.hook.after_context_created(context=SimpleNamespace(_hook_manager=manager))
+        manager.hook.after_context_created(context=make_tracked_context(manager))
         manager.hook.before_pipeline_run(run_params={}, pipeline=None, catalog=DataCatalog())
     first, second = (
         {plugin for plugin in manager.get_plugins() if isinstance(plugin, Tracking)} for manager in managers

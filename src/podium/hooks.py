@@ -80,6 +80,8 @@ class TrackingHooks:
         from podium.run_tracking import RunTracking
 
         assert self._context is not None
+        if self._context.config_loader["parameters"]["training"].get("node_rank"):
+            return  # of machines that train together the first one tells MLflow, so that there is one run
         tracking = RunTracking()
         tracking.after_context_created(self._context)
         tracking.before_pipeline_run(run_params, pipeline, catalog)

@@ -1,5 +1,6 @@
 """From the image store to batches: a plan of what is drawn, and workers that only augment."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from podium.vision.augmentation import Images, Step, augment_batch, build_policy
 from podium.vision.image_store import ImageStore
+from podium.vision.ranks import Ranks
 from podium.vision.recipe import Sampler as SamplerName
 from podium.vision.samplers import Labels, count_draws, draw_epoch
 from podium.vision.seeds import derive_seed
@@ -60,6 +62,12 @@ class BatchPlan(Sampler[PlannedBatch]):
         """Choose the epoch that the next iteration plans; Lightning calls this."""
         self._epoch = epoch
 
+    @property
+    def sizes(self) -> list[int]:
+        """Images of each batch, the same in every epoch."""
+        full, rest = divmod(self._n_draws, self.batch_size)
+        return [self.batch_size] * full + [rest] * (rest > 1)
+
     def __len__(self) -> int:
         full, rest = divmod(self._n_draws, self.batch_size)
         return full + (rest > 1)
@@ -70,6 +78,21 @@ class BatchPlan(Sampler[PlannedBatch]):
         for number in range(len(self)):
             positions = drawn[number * self.batch_size : (number + 1) * self.batch_size]
             yield PlannedBatch(positions, derive_seed(self._seed, self._epoch, number, 1))
+
+
+class DealtPlan(Sampler[PlannedBatch]):
+    """The batches of a plan that one of several ranks makes: every n-th, beginning with its own number."""
+
+    def __init__(self, plan: BatchPlan, ranks: Ranks):
+        self._plan = plan
+        self._ranks = ranks
+        self.batch_size = plan.batch_size
+
+    def __len__(self) -> int:
+        return len(range(self._ranks.rank, len(self._plan), self._ranks.n_ranks))
+
+    def __iter__(self) -> Iterator[PlannedBatch]:
+        return itertools.islice(self._plan, self._ranks.rank, None, self._ranks.n_ranks)
 
 
 class AugmentedBatches(Dataset[tuple[Tensor, Tensor]]):
@@ -176,7 +199,7 @@ class StoredBatches(Dataset[tuple[Tensor, Tensor]]):
 
 
 def load_training_batches(
-    batches: AugmentedBatches, plan: BatchPlan, num_workers: int, pin_memory: bool
+    batches: AugmentedBatches, plan: BatchPlan | DealtPlan, num_workers: int, pin_memory: bool
 ) -> DataLoader[tuple[Tensor, Tensor]]:
     """Let ``num_workers`` processes augment the planned batches; the result does not depend on their number."""
     # An item of the dataset is a whole batch already, and from a generator of its own the loader does not take its

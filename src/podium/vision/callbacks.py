@@ -7,11 +7,11 @@ from typing import Any
 
 import lightning.pytorch as pl
 import pandas as pd
-import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 
 from podium.vision.criterion import MONITORS
 from podium.vision.freezing import PartFreezing
+from podium.vision.ranks import Ranks
 from podium.vision.recipe import Recipe
 from podium.vision.seeds import derive_seed
 
@@ -20,7 +20,7 @@ OnEpoch = Callable[[HistoryRow], None]
 
 
 def make_callbacks(
-    recipe: Recipe, seed: int, checkpoint_dir: Path, history: "EpochHistory", progress: bool
+    recipe: Recipe, seed: int, checkpoint_dir: Path, history: "EpochHistory", progress: bool, ranks: Ranks
 ) -> list[Callback]:
     """List the callbacks of one fold, in the order in which they act at the end of an epoch."""
     monitor, mode = MONITORS[recipe.criterion]
@@ -37,7 +37,7 @@ def make_callbacks(
     ]
     stopping = [StopEarly(monitor, mode, recipe.early_stopping_epochs)] if recipe.early_stopping_epochs else []
     bars = [TQDMProgressBar(refresh_rate=10)] if progress else []
-    return [EpochSeeds(seed), PartFreezing(recipe.freezing), history, *stopping, *bars, *checkpoints]
+    return [EpochSeeds(seed, ranks), PartFreezing(recipe.freezing), history, *stopping, *bars, *checkpoints]
 
 
 class MovableCheckpoint(ModelCheckpoint):
@@ -74,14 +74,15 @@ class StopEarly(EarlyStopping):
 class EpochSeeds(Callback):
     """Set the model's random state at the start of each epoch, so that a resumed epoch draws the same numbers."""
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int, ranks: Ranks):
         self._seed = seed
+        self._ranks = ranks
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         if batch_idx == 0:
-            torch.manual_seed(derive_seed(self._seed, trainer.current_epoch, 2))
+            self._ranks.seed(derive_seed(self._seed, trainer.current_epoch, 2))
 
 
 class EpochHistory(Callback):
@@ -126,5 +127,6 @@ class EpochHistory(Callback):
             "images_per_s": self._n_images / max(self._trained - self._started, 1e-9),
             "elapsed_s": time.perf_counter() - self._started,
         }
+        row = trainer.strategy.broadcast(row)  # of several ranks the first one's clock counts
         self._rows.append(row)
         self._on_epoch(row)

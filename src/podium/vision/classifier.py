@@ -7,6 +7,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import SumMetric
 from torchmetrics.classification import MulticlassConfusionMatrix
 from torchvision.transforms import v2
 
@@ -17,6 +18,7 @@ from podium.vision.distillation import Teacher, Teachers, distillation_loss, res
 from podium.vision.input_spec import InputSpec, find_epoch_size
 from podium.vision.network import Network, Normalize, to_float
 from podium.vision.optimizers import make_optimizer
+from podium.vision.ranks import Ranks
 from podium.vision.recipe import MixingConfig, Recipe
 from podium.vision.schedules import make_schedule
 
@@ -35,6 +37,9 @@ class Classifier(pl.LightningModule):
         n_classes: Width of the head.
         teachers: Of the recipe's distillation.
         channels_last: How pictures lie in memory.
+
+    Attributes:
+        ranks: Who computes a batch; this process alone, unless it is told otherwise before training.
     """
 
     def __init__(  # noqa: PLR0913
@@ -52,11 +57,13 @@ class Classifier(pl.LightningModule):
         self.recipe = recipe
         self.spec = spec
         self.network = network
+        self.ranks = Ranks()
         self.average = make_average(network, recipe.averaging)
         self.normalize = Normalize(spec, channels_last)
         self.loss = loss
         self.mix = make_mixing(recipe.mixing, n_classes)
         self.confusion = MulticlassConfusionMatrix(n_classes, validate_args=False)  # its check reads from the device
+        self.summed_loss = SumMetric(nan_strategy="disable")  # a loss that is no number is to be seen
         self.schedule = make_schedule(recipe.schedule, steps_per_epoch, recipe.epochs, MONITORS[recipe.criterion][1])
         # In a tuple, out of sight of state_dict: checkpoints need not carry networks that never change.
         self._teachers = (Teachers(teachers, recipe.distillation.temperature),) if teachers else ()
@@ -78,18 +85,29 @@ class Classifier(pl.LightningModule):
             teachers.to(self.device)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        pixels, targets = to_float(batch[0]), batch[1]
-        pixels = resize_pixels(pixels, find_epoch_size(self.spec, self.recipe.input.progressive, self.current_epoch))
-        if self.mix is not None and torch.rand(()) < self.recipe.mixing.batch_share:
-            pixels, targets = self.mix(pixels, targets)
-        logits = self.network(self.normalize(pixels), targets)
+        part = self.ranks.begin_batch(len(batch[1]))
+        pixels, targets = self._show(batch, part)
+        logits = self.ranks.gather(self.network(self.normalize(pixels), targets[part]))
         loss = self.loss(logits, targets)
         for teachers in self._teachers:
             distillation = self.recipe.distillation
-            learnt = distillation_loss(logits, teachers(pixels), distillation.temperature)
+            opinions = self.ranks.gather(teachers(pixels))
+            learnt = distillation_loss(logits, opinions, distillation.temperature)
             loss = (1.0 - distillation.share) * loss + distillation.share * learnt
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[1]))
-        return loss
+        return loss * self.ranks.loss_weight
+
+    def _show(self, batch: Batch, part: slice) -> Batch:
+        """Return the pixels of a part of the batch, at the epoch's size and perhaps mixed, and all of its targets.
+
+        Mixing takes from an image's neighbour, which may be in another rank's part, so it has the whole batch.
+        """
+        size_px = find_epoch_size(self.spec, self.recipe.input.progressive, self.current_epoch)
+        with self.ranks.draw_in_common():
+            if self.mix is not None and torch.rand(()) < self.recipe.mixing.batch_share:
+                pixels, targets = self.mix(resize_pixels(to_float(batch[0]), size_px), batch[1])
+                return pixels[part], targets
+        return resize_pixels(to_float(batch[0][part]), size_px), batch[1]
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         is_last = batch_idx + 1 == self.trainer.num_training_batches
@@ -102,11 +120,13 @@ class Classifier(pl.LightningModule):
         logits = self(images).float()
         self.confusion.update(logits.argmax(dim=1), labels)
         loss = nn.functional.cross_entropy(logits, labels)
-        self.log("val_loss", loss, on_epoch=True, batch_size=len(labels))
+        self.summed_loss.update(loss * len(labels))
 
     def on_validation_epoch_end(self) -> None:
-        confusion = self.confusion.compute().cpu().numpy()
+        confusion, summed_loss = self.confusion.compute().cpu().numpy(), self.summed_loss.compute()  # of all ranks
         self.confusion.reset()
+        self.summed_loss.reset()
+        self.log("val_loss", summed_loss / int(confusion.sum()))
         self.log("val_macro_f1", metrics.macro_f1(confusion), prog_bar=True)
         self.log("val_accuracy", metrics.accuracy(confusion))
 

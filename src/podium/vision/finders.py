@@ -238,7 +238,7 @@ def _train(trial: Trial, hardware: Hardware, n_batches: int, callback: Callback)
     rounds = -(-n_draws // count_draws(recipe.sampler, data.training_labels, data.n_variants))
     plan = BatchPlan(recipe.sampler, data.training_labels, rounds * data.n_variants, recipe.batch_size, seed)
     classifier = make_classifier(trial.plan, data, seed, n_batches, hardware, trial.teachers)
-    callbacks = [EpochSeeds(seed), PartFreezing(recipe.freezing), callback]
+    callbacks = [EpochSeeds(seed, classifier.ranks), PartFreezing(recipe.freezing), callback]
     run_trainer(
         classifier,
         load_batches(policy, data, plan, 2, hardware),

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +12,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from podium.errors import raise_if_any
 from podium.vision.augmentation import Step
 from podium.vision.batches import (
     AugmentedBatches,
     BatchPlan,
+    DealtPlan,
     Rows,
     StoredBatches,
     load_stored_batches,
@@ -22,6 +25,7 @@ from podium.vision.batches import (
 )
 from podium.vision.callbacks import EpochHistory, OnEpoch, make_callbacks
 from podium.vision.classifier import Classifier
+from podium.vision.dealt_batches import DealtBatches
 from podium.vision.distillation import Teacher
 from podium.vision.hardware import Hardware
 from podium.vision.image_store import ImageStore
@@ -29,8 +33,10 @@ from podium.vision.input_spec import InputSpec
 from podium.vision.losses import make_loss
 from podium.vision.network import ClassValues, adjust_to_prior, build_network
 from podium.vision.predict import Probabilities, predict_probabilities
+from podium.vision.ranks import Ranks
 from podium.vision.recipe import Recipe
 from podium.vision.seeds import derive_seed
+from podium.vision.synced_norms import synchronize_norms
 from podium.vision.trainer import Loaders, run_trainer
 
 logger = logging.getLogger(__name__)
@@ -79,6 +85,36 @@ class FoldData:
 
 
 @dataclass(frozen=True)
+class FoldTraining:
+    """What is trained, whoever does it: this process, or the ranks that it starts.
+
+    Attributes:
+        plan: What the folds share.
+        data: Images and labels of the fold.
+        fold: Its number, mixed into the seed.
+        checkpoint_dir: Holds ``best.ckpt`` and ``last.ckpt``.
+        teachers: Of the recipe's distillation; trained without this fold.
+    """
+
+    plan: MemberPlan
+    data: FoldData
+    fold: int
+    checkpoint_dir: Path
+    teachers: Sequence[Teacher] = ()
+
+    @property
+    def seed(self) -> int:
+        """The recipe's seed, mixed with the fold."""
+        return derive_seed(self.plan.recipe.seed, self.fold)
+
+    @property
+    def batches(self) -> BatchPlan:
+        """The plan of all batches."""
+        recipe, data = self.plan.recipe, self.data
+        return BatchPlan(recipe.sampler, data.training_labels, data.n_variants, recipe.batch_size, self.seed)
+
+
+@dataclass(frozen=True)
 class FittedFold:
     """What one fold leaves behind.
 
@@ -113,24 +149,28 @@ def fit_fold(
         plan: What to train.
         data: Images and labels of this fold.
         fold: Number of the fold, mixed into the seed.
-        hardware: Device, precision, workers.
+        hardware: Device, precision, workers; how many devices and machines train together.
         checkpoint_dir: Holds ``best.ckpt`` and ``last.ckpt`` while training; the caller removes it afterwards.
-        on_epoch: Called with each row of the history; on resuming, first with the rows of earlier epochs.
+        on_epoch: Called with each row of the history, always in this process and thread; on resuming, first with the
+            rows of earlier epochs. What it raises ends the training at once.
         teachers: Of the recipe's distillation; trained without this fold.
 
     Raises:
         KeyboardInterrupt: On Ctrl-C, with the last finished epoch saved.
+        InputError: The ranks have nothing to share: there are more of them than images in a batch, or to validate on.
+        RuntimeError: Ranks were lost more often than they may be started again.
     """
-    recipe, seed = plan.recipe, derive_seed(plan.recipe.seed, fold)
-    batches = BatchPlan(recipe.sampler, data.training_labels, data.n_variants, recipe.batch_size, seed)
-    classifier = make_classifier(plan, data, seed, len(batches), hardware, teachers)
-    history = EpochHistory(on_epoch)
-    loaders = load_batches(plan.policy, data, batches, 4 * recipe.batch_size, hardware)
-    callbacks = make_callbacks(recipe, seed, checkpoint_dir, history, hardware.progress)
-    last = checkpoint_dir / "last.ckpt"
-    if last.exists():
+    recipe, training = plan.recipe, FoldTraining(plan, data, fold, checkpoint_dir, teachers)
+    if (checkpoint_dir / "last.ckpt").exists():
         logger.info("fold was interrupted before: going on from its last finished epoch")
-    run_trainer(classifier, loaders, hardware, callbacks, last if last.exists() else None, max_epochs=recipe.epochs)
+    if hardware.group.n_ranks == 1:
+        classifier, history = train_fold(training, hardware, on_epoch)
+    else:
+        from podium.vision.rank_launch import train_in_ranks  # a laptop alone need not know of it
+
+        require_parts(training, hardware)
+        history = train_in_ranks(training, hardware, on_epoch)
+        classifier = make_classifier(plan, data, training.seed, len(training.batches), hardware)
     best = torch.load(checkpoint_dir / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
     classifier.load_state_dict(best)
 
@@ -142,7 +182,58 @@ def fit_fold(
 
     oof, test = predict(data.validation_rows), predict(data.test_rows)
     weights = {name: value.cpu() for name, value in classifier.scored_network.state_dict().items()}
-    return FittedFold(weights, history.table, oof, test)
+    return FittedFold(weights, history, oof, test)
+
+
+def require_parts(training: FoldTraining, hardware: Hardware) -> None:
+    """Refuse more ranks than there are images to share.
+
+    Raises:
+        InputError: There are fewer images in a batch, or to validate on, than ranks; both are listed.
+    """
+    n_ranks, recipe = hardware.group.n_ranks, training.plan.recipe
+    n_validation = len(training.data.validation_rows)
+    cases = []
+    if recipe.batch_size < n_ranks:
+        cases.append(
+            f"recipes.{recipe.name}.batch_size: {recipe.batch_size} images, the batch of all together, are too few for "
+            f"{n_ranks} processes; take a larger batch, or fewer training.devices"
+        )
+    if n_validation < n_ranks:
+        cases.append(
+            f"fold {training.fold}: {n_validation} images are too few for {n_ranks} processes to validate on; take "
+            "fewer training.devices"
+        )
+    raise_if_any("A training cannot be shared as asked:", cases)
+
+
+def train_fold(
+    training: FoldTraining, hardware: Hardware, on_epoch: OnEpoch, ranks: Ranks | None = None, **options: Any
+) -> tuple[Classifier, pd.DataFrame]:
+    """Train in this process, alone or as one of several ranks.
+
+    Args:
+        training: What is trained; an earlier call that was interrupted goes on.
+        hardware: Device, precision, workers of this process.
+        on_epoch: Called with each row of the history; on resuming, first with the rows of earlier epochs.
+        ranks: The place of this process among those that train together.
+        options: Further arguments of ``lightning.pytorch.Trainer``.
+
+    Returns:
+        What was trained, as its last epoch left it, and the history.
+    """
+    recipe, seed, batches = training.plan.recipe, training.seed, training.batches
+    classifier = make_classifier(training.plan, training.data, seed, len(batches), hardware, training.teachers)
+    if ranks is not None:
+        classifier.ranks = ranks
+        synchronize_norms(classifier.network, ranks, hardware.accelerator)
+    history = EpochHistory(on_epoch)
+    loaders = load_batches(training.plan.policy, training.data, batches, 4 * recipe.batch_size, hardware, ranks)
+    callbacks = make_callbacks(recipe, seed, training.checkpoint_dir, history, hardware.progress, classifier.ranks)
+    last = training.checkpoint_dir / "last.ckpt"
+    resume_from = last if last.exists() else None
+    run_trainer(classifier, loaders, hardware, callbacks, resume_from, max_epochs=recipe.epochs, **options)
+    return classifier, history.table
 
 
 def make_classifier(
@@ -172,13 +263,25 @@ def make_classifier(
 
 
 def load_batches(
-    policy: Sequence[Step], data: FoldData, plan: BatchPlan, validation_batch_size: int, hardware: Hardware
+    policy: Sequence[Step],
+    data: FoldData,
+    plan: BatchPlan,
+    validation_batch_size: int,
+    hardware: Hardware,
+    ranks: Ranks | None = None,
 ) -> Loaders:
-    """Make the loaders of a fold's augmented training batches and of its validation batches."""
+    """Make the loaders of a fold's augmented training batches and of its validation batches.
+
+    Of several ranks, each gets all training batches, of which it makes its own, and its part of the validation images.
+    """
     pin_memory = hardware.accelerator == "gpu"
     augmented = AugmentedBatches(data.store, data.train_rows, data.training_labels, policy)
-    stored = StoredBatches(data.store, data.validation_rows, data.validation_labels, validation_batch_size)
-    return (
-        load_training_batches(augmented, plan, hardware.num_workers, pin_memory),
-        load_stored_batches(stored, pin_memory),
-    )
+    if ranks is None:
+        stored = StoredBatches(data.store, data.validation_rows, data.validation_labels, validation_batch_size)
+        training = load_training_batches(augmented, plan, hardware.num_workers, pin_memory)
+        return training, load_stored_batches(stored, pin_memory)
+    part = ranks.find_part(len(data.validation_rows), ranks.rank)
+    stored = StoredBatches(data.store, data.validation_rows[part], data.validation_labels[part], validation_batch_size)
+    own = load_training_batches(augmented, DealtPlan(plan, ranks), hardware.num_workers, pin_memory)
+    dealt = DealtBatches(own, plan, data.store.size_px, ranks, hardware.device)
+    return dealt, load_stored_batches(stored, pin_memory)

@@ -7,17 +7,47 @@ import torch
 
 
 @dataclass(frozen=True)
+class RankGroup:
+    """The processes that train one network together, each on a device of its own: its ranks.
+
+    Attributes:
+        n_devices: Ranks on each machine.
+        n_nodes: Machines.
+        node_rank: Number of this machine, from 0 to ``n_nodes`` - 1; the first one is where all meet.
+        rendezvous: ``host:port`` of the first machine, as the others reach it; None on a single machine.
+        max_restarts: How often lost ranks are started again before training gives up.
+    """
+
+    n_devices: int = 1
+    n_nodes: int = 1
+    node_rank: int = 0
+    rendezvous: str | None = None
+    max_restarts: int = 3
+
+    @property
+    def n_ranks(self) -> int:
+        """Processes on all machines; one needs no others, and trains where it is called."""
+        return self.n_devices * self.n_nodes
+
+    def describe(self) -> str:
+        """Say in words who trains, as in ``2 machines of 4 devices``."""
+        devices = f"{self.n_devices} device{'s' * (self.n_devices > 1)}"
+        return devices if self.n_nodes == 1 else f"{self.n_nodes} machines of {devices}"
+
+
+@dataclass(frozen=True)
 class Hardware:
     """Where and how to compute; never what.
 
     Attributes:
         accelerator: ``cpu`` or ``gpu``.
         precision: ``32-true``, ``bf16-mixed`` or ``16-mixed``.
-        num_workers: Processes that augment.
-        num_threads: Threads of torch on a CPU; None leaves torch its own number.
+        num_workers: Processes that augment, for all ranks of this machine together.
+        num_threads: Threads of torch on a CPU, in each rank; None leaves torch its own number.
         channels_last: Whether pictures and weights lie with channels last in memory, which convolutions like.
         compile: Whether ``torch.compile`` makes kernels for the network first.
         progress: Whether to draw a progress bar.
+        group: How many devices and machines train one network.
     """
 
     accelerator: Literal["cpu", "gpu"]
@@ -27,6 +57,7 @@ class Hardware:
     channels_last: bool = True
     compile: bool = False
     progress: bool = False
+    group: RankGroup = RankGroup()
 
     @property
     def device(self) -> torch.device:

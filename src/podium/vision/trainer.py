@@ -15,9 +15,11 @@ from torch.utils.data import DataLoader
 
 from podium.vision.allocator import keep_large_buffers
 from podium.vision.classifier import Classifier
+from podium.vision.dealt_batches import DealtBatches
 from podium.vision.hardware import Hardware
 
-Loaders = tuple[DataLoader[tuple[Tensor, Tensor]], DataLoader[tuple[Tensor, Tensor]]]
+TrainingBatches = DataLoader[tuple[Tensor, Tensor]] | DealtBatches
+Loaders = tuple[TrainingBatches, DataLoader[tuple[Tensor, Tensor]]]
 
 
 def run_trainer(
@@ -36,7 +38,8 @@ def run_trainer(
         hardware: Device, precision, progress bar.
         callbacks: In the order in which they act.
         resume_from: Checkpoint to go on from.
-        options: Further arguments of ``lightning.pytorch.Trainer``, such as ``max_epochs``.
+        options: Further arguments of ``lightning.pytorch.Trainer``, such as ``max_epochs``; without any of them it
+            trains on one device.
 
     Raises:
         KeyboardInterrupt: On Ctrl-C.
@@ -52,7 +55,6 @@ def run_trainer(
     with _quiet_lightning():
         trainer = pl.Trainer(
             accelerator=hardware.accelerator,
-            devices=1,
             precision=hardware.precision,
             gradient_clip_val=optimizer.clip_norm,
             accumulate_grad_batches=optimizer.accumulate,
@@ -63,7 +65,7 @@ def run_trainer(
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
             deterministic="warn",
-            **options,
+            **{"devices": 1, **options},
         )
         try:
             trainer.fit(classifier, *loaders, ckpt_path=resume_from, weights_only=True)
@@ -73,7 +75,9 @@ def run_trainer(
 
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
-    """Leave out what is meant so: few workers, batches planned ahead, folders of checkpoints that go on."""
+    """Leave out what is meant so: few workers, batches planned ahead, folders of checkpoints that go on, scores of the
+    whole that every rank knows.
+    """
     for name in ("lightning.pytorch", "lightning.fabric", "pytorch_lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)  # they turn their own voice up on import
     with warnings.catch_warnings():
@@ -81,4 +85,5 @@ def _quiet_lightning() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
         warnings.filterwarnings("ignore", message=".*The number of training batches.*")
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
+        warnings.filterwarnings("ignore", message=".*It is recommended to use `self.log.*sync_dist=True.*")
         yield

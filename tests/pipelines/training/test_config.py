@@ -34,3 +34,19 @@ def test_workers_are_counted_on_systems_without_affinity(monkeypatch: pytest.Mon
 def test_wrong_value_is_refused_by_its_name(name: str, value: Any) -> None:
     with pytest.raises(ValidationError, match=f"(?m)^{name}$"):
         TrainingConfig.model_validate({"checkpoint_dir": "x", name: value})
+
+
+@pytest.mark.parametrize("rendezvous", [None, "gpu-1", "gpu-1:", ":29500", "gpu-1:port", "gpu-1:0", "gpu-1:70000"])
+def test_several_machines_need_an_address_to_meet_at(rendezvous: Any) -> None:
+    with pytest.raises(ValidationError, match="rendezvous: 2 machines meet at an address of the first"):
+        TrainingConfig(checkpoint_dir="x", nodes=2, rendezvous=rendezvous)
+    assert TrainingConfig(checkpoint_dir="x", rendezvous=rendezvous).nodes == 1
+
+
+def test_several_machines_and_their_numbers() -> None:
+    config = TrainingConfig(checkpoint_dir="x", nodes=2, node_rank=1, devices="auto", rendezvous="gpu-1:29500")
+    assert (config.nodes, config.node_rank, config.devices) == (2, 1, "auto")
+    with pytest.raises(ValidationError, match="node_rank: machines are counted from 0 to nodes - 1 = 1, not 2"):
+        TrainingConfig(checkpoint_dir="x", nodes=2, node_rank=2, rendezvous="gpu-1:29500")
+    with pytest.raises(ValidationError, match=r"(?m)^devices"):
+        TrainingConfig.model_validate({"checkpoint_dir": "x", "devices": 0})

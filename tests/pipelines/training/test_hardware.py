@@ -55,3 +55,39 @@ def test_half_precision_is_refused_on_a_cpu(monkeypatch: pytest.MonkeyPatch, has
     with pytest.raises(InputError) as error:
         choose_hardware(TrainingConfig(checkpoint_dir=Path("x"), device=device, precision="fp16"))
     assert error.value.cases == ["training.precision: 'fp16' is for GPUs; on a CPU set '32', 'bf16' or 'auto'"]
+
+
+@pytest.mark.parametrize(
+    ("n_gpus", "device", "devices", "expected"),
+    [
+        (0, "auto", 1, 1),
+        (0, "auto", "auto", 1),
+        (0, "auto", 2, 2),
+        (4, "auto", "auto", 4),
+        (4, "gpu", 3, 3),
+        (4, "cpu", 6, 6),
+    ],
+)
+def test_devices_are_gpus_or_processes(
+    monkeypatch: pytest.MonkeyPatch, n_gpus: int, device: Any, devices: Any, expected: int
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: n_gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: n_gpus)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    training = TrainingConfig(
+        checkpoint_dir=Path("x"), device=device, devices=devices, nodes=3, node_rank=2, rendezvous="gpu-1:29500",
+        max_restarts=7,
+    )  # fmt: skip
+    group = choose_hardware(training).group
+    assert (group.n_devices, group.n_nodes, group.node_rank) == (expected, 3, 2)
+    assert (group.rendezvous, group.max_restarts, group.n_ranks) == ("gpu-1:29500", 7, 3 * expected)
+    assert group.describe() == f"3 machines of {expected} device{'s' if expected > 1 else ''}"
+
+
+def test_more_gpus_than_there_are_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    with pytest.raises(InputError) as error:
+        choose_hardware(TrainingConfig(checkpoint_dir=Path("x"), devices=4))
+    assert error.value.cases == ["training.devices: 4, but torch sees 2; set 'auto' or at most 2"]

@@ -2,9 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class TrainingConfig(BaseModel):
@@ -18,6 +18,12 @@ class TrainingConfig(BaseModel):
         num_workers: Processes that augment; null takes one a core but one. Results do not depend on it.
         num_threads: Threads of torch on a CPU; null takes torch's own number, one a core, or ``OMP_NUM_THREADS``. Sums
             in another order are other bytes, so the last digits of a result depend on it.
+        devices: How many devices of this machine train one network together; ``auto`` takes all GPUs, on a CPU one
+            process.
+        nodes: How many machines do so, each with as many devices; all are given the same command.
+        node_rank: Number of this machine, counted from 0. The first one tells MLflow.
+        rendezvous: ``host:port`` of the first machine, where all meet; null on a single machine.
+        max_restarts: How often processes that were lost are started again, a fold.
         progress: Whether to draw progress bars.
         checkpoint_dir: Where interrupted folds go on from.
     """
@@ -30,8 +36,28 @@ class TrainingConfig(BaseModel):
     compile: bool = False
     num_workers: int | None = Field(None, ge=0)
     num_threads: int | None = Field(None, ge=1)
+    devices: Literal["auto"] | Annotated[int, Field(ge=1)] = 1
+    nodes: int = Field(1, ge=1)
+    node_rank: int = Field(0, ge=0)
+    rendezvous: str | None = None
+    max_restarts: int = Field(3, ge=0)
     progress: bool = True
     checkpoint_dir: Path
+
+    @model_validator(mode="after")
+    def _require_meeting_place(self) -> "TrainingConfig":
+        """Refuse several machines that could not find each other."""
+        if self.node_rank >= self.nodes:
+            raise ValueError(
+                f"node_rank: machines are counted from 0 to nodes - 1 = {self.nodes - 1}, not {self.node_rank}"
+            )
+        host, _, port = (self.rendezvous or "").rpartition(":")
+        if self.nodes > 1 and not (host and port.isdecimal() and 0 < int(port) < 2**16):
+            raise ValueError(
+                f"rendezvous: {self.nodes} machines meet at an address of the first, as in 'gpu-1:29500' "
+                f"(got {self.rendezvous!r})"
+            )
+        return self
 
     def count_workers(self) -> int:
         """Resolve ``num_workers`` on this machine."""

@@ -141,7 +141,7 @@ def train_folds(
             logger.info("averaging fold %d of %s", fold, ", ".join(member["sources"]))
             results = average_and_describe(plan, image_store["folder"], tables, fold, hardware, sources)
         else:
-            where = f"{hardware.accelerator}, {hardware.precision}"
+            where = f"{hardware.accelerator}, {hardware.precision}, {hardware.group.describe()}"
             logger.info("training fold %d of %s on %s", fold, member["name"], where)
             note_identity(checkpoint_dir, member, plan.spec.preparation)
             results = fit_and_describe(plan, image_store["folder"], tables, fold, hardware, checkpoint_dir, sources)
