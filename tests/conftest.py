@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from services.object_store import object_store  # noqa: F401
+
 ROOT = Path(__file__).parents[1]
 
 # A shell lets its background jobs ignore Ctrl-C, and so would the programs that tests start and interrupt.
