@@ -53,6 +53,7 @@ REPORT = {
     "lay_out_sections",
     "write_report",
 }
+RESTORE = {"restore_workspace"}
 SHIFT = {"compare_subsets", "validate_adversarially", "draw_test_like"}
 TUNING = {"gather_trial", "trace_lr", "try_batch_sizes", "suggest_settings"}
 
@@ -70,7 +71,17 @@ def name_functions(pipeline: str) -> list[str]:
 
 def test_every_stage_and_chain_has_its_name() -> None:
     chains = {"train", "tuning", "ensemble", "rank", "__default__"}
-    beside = {"compare", "share", "ledger", "pseudo_label", "pseudo_label_gain", "report", "explore", "shift"}
+    beside = {
+        "compare",
+        "share",
+        "ledger",
+        "pseudo_label",
+        "pseudo_label_gain",
+        "report",
+        "explore",
+        "shift",
+        "restore",
+    }
     assert set(PIPELINES) == {*STAGES, *chains, *beside}
 
 
@@ -78,7 +89,7 @@ def test_default_holds_every_node_of_every_pipeline_but_those_beside_it_once() -
     everywhere = {name for pipeline in PIPELINES for name in name_functions(pipeline)}
     names = name_functions("__default__")
     assert len(names) == len(set(names))
-    beside = TUNING | COMPARE | EXPLORE | LEDGER | PSEUDO_LABEL | REPORT | SHIFT
+    beside = TUNING | COMPARE | EXPLORE | LEDGER | PSEUDO_LABEL | REPORT | RESTORE | SHIFT
     assert set(names) == everywhere - beside
     assert everywhere > beside
 

@@ -8,6 +8,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 
 from podium.atomic_files import write_files_atomically
+from podium.backup_hooks import is_restoring
 from podium.locks import RunLock
 from podium.parameters import check_parameters
 from podium.reporting import describe_results
@@ -67,6 +68,8 @@ class TrackingHooks:
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: DataCatalog) -> None:
+        if is_restoring(run_params):
+            return
         from podium.run_tracking import RunTracking
 
         assert self._context is not None

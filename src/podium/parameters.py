@@ -6,6 +6,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
+from podium.backup.config import BackupConfig
 from podium.competitions.config import Competition
 from podium.errors import InputError, suggest
 from podium.pipelines.augmentation.config import PolicySteps
@@ -16,6 +17,7 @@ from podium.pipelines.leaks.config import LeaksConfig
 from podium.pipelines.ledger.config import LedgerConfig
 from podium.pipelines.pseudo_label.config import PseudoLabelConfig
 from podium.pipelines.report.config import ReportConfig
+from podium.pipelines.restore.config import RestoreConfig
 from podium.pipelines.selection.nodes import merge_recipe
 from podium.pipelines.shift.config import ShiftConfig
 from podium.pipelines.splitting.config import SplittingConfig
@@ -55,6 +57,8 @@ class Parameters(BaseModel):
     ledger: LedgerConfig = LedgerConfig()
     report: ReportConfig = ReportConfig()
     shift: ShiftConfig = ShiftConfig()
+    backup: BackupConfig = BackupConfig()
+    restore: RestoreConfig = RestoreConfig()
     public_score: float | None = None
     submission: str | None = None
     score_note: str = ""

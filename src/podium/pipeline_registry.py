@@ -15,6 +15,7 @@ from podium.pipelines import (
     ledger,
     pseudo_label,
     report,
+    restore,
     selection,
     shift,
     splitting,
@@ -67,5 +68,6 @@ def register_pipelines() -> dict[str, Pipeline]:
         "share": compare.create_share_pipeline(),
         "ledger": ledger.create_pipeline(),
         "report": choice + look + copied + report.create_pipeline(),
+        "restore": restore.create_pipeline(),
         "__default__": train + finish,
     }

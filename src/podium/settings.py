@@ -2,6 +2,7 @@
 
 from omegaconf.resolvers import oc
 
+from podium.backup_hooks import BackupHooks
 from podium.hooks import ParameterHooks, ResultHooks, TrackingHooks
 from podium.late_commands import load_mlflow_commands_late
 from podium.quiet import silence_viz
@@ -9,7 +10,7 @@ from podium.quiet import silence_viz
 silence_viz()
 load_mlflow_commands_late()
 
-HOOKS = (ParameterHooks(), TrackingHooks(), ResultHooks())
+HOOKS = (ParameterHooks(), TrackingHooks(), ResultHooks(), BackupHooks())
 
 # "soft" lets another environment, or --params, change one leaf and keep its neighbours.
 CONFIG_LOADER_ARGS = {
