@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from services.object_store import object_store  # noqa: F401
+from services.sftp_server import sftp_server  # noqa: F401
 
 ROOT = Path(__file__).parents[1]
 

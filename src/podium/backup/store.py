@@ -171,7 +171,7 @@ class SftpStore(Store):
 
     def open_object(self, sha256: str) -> AbstractContextManager[BinaryIO]:
         file = self._files.ftp.open(self._locate_object(sha256), "rb")
-        file.prefetch()
+        file.prefetch(max_concurrent_requests=64)  # of 32 kB: no whole file lies in memory
         opened: AbstractContextManager[BinaryIO] = file
         return opened
 
