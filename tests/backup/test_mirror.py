@@ -289,3 +289,18 @@ def test_what_was_written_before_a_file_of_the_same_size_and_time_is_not_taken_f
     os.utime(path, ns=(time_ns, time_ns))
     mirror.step()
     assert read_newest(store) == {"data/06_models/a": "new"}
+
+
+def test_store_that_vanishes_is_not_begun_anew(
+    config: BackupConfig, store: Store, make_mirror: MakeMirror, tmp_path: Path
+) -> None:
+    mirror = make_mirror()
+    write(config.data_dir / "06_models/a", "a")
+    mirror.step()
+    (tmp_path / "remote" / config.name).rename(tmp_path / "unmounted")
+    write(config.data_dir / "06_models/a", "b")
+    with pytest.raises(FileNotFoundError, match="still mounted"):
+        mirror.step()
+    with pytest.raises(FileNotFoundError, match="still mounted"):
+        mirror.connect(store)
+    assert store.list_names("manifests") == []

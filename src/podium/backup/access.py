@@ -10,7 +10,7 @@ from podium.backup.config import BackupConfig
 from podium.errors import suggest
 from podium.secrets import has_password, hide_password
 
-PACKAGES = {"file": "fsspec", "s3": "s3fs", "sftp": "paramiko", "gs": "gcsfs", "abfs": "adlfs", "memory": "fsspec"}
+PACKAGES = {"file": "fsspec", "s3": "s3fs", "sftp": "paramiko", "gs": "gcsfs", "abfs": "adlfs"}
 """What each protocol needs; others are left to fsspec."""
 
 ALIASES = {"local": "file", "s3a": "s3", "ssh": "sftp", "gcs": "gs"}

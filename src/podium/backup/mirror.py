@@ -76,6 +76,7 @@ class Mirror:
         self._copied_at: dict[str, float] = {}  # of data bases
         self._gone_at: dict[str, float] = {}  # of files that the backup still has
         self._n_sent = self._sent_bytes = 0
+        self._is_begun = False
 
     def connect(self, store: Store) -> None:
         """Read what the store has; again after a connection broke.
@@ -84,8 +85,8 @@ class Mirror:
             OwnedByAnotherError: Another machine writes this backup.
             OSError: The store cannot be reached; its library may raise others.
         """
-        self._store = store
-        require_ownership(store, self._own)
+        require_ownership(store, self._own, may_begin=not self._is_begun)
+        self._store, self._is_begun = store, True
         self._manifests = read_manifests(store)
         there = store.list_objects()
         named = {entry for manifest in self._manifests.values() for entry in manifest.files.values()}
@@ -190,7 +191,7 @@ class Mirror:
         if self._manifests and entries == newest.files and is_complete == newest.is_complete:
             return
         require_workspace(self._workspace.home)
-        require_ownership(self._store, self._own)
+        require_ownership(self._store, self._own, may_begin=False)
         manifest = Manifest(entries, self._own.machine, is_complete)
         data = manifest.to_bytes()
         name = name_manifest(data, datetime.now(UTC), max(self._manifests, default=None))

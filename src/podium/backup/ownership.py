@@ -70,16 +70,25 @@ def read_own(folder: Path) -> Owner:
     return owner
 
 
-def require_ownership(store: Store, own: Owner) -> None:
-    """Make sure that this workspace writes the backup; one that nobody writes becomes its own.
+def require_ownership(store: Store, own: Owner, may_begin: bool) -> None:
+    """Make sure that this workspace writes the backup.
+
+    Args:
+        store: Where the backup is.
+        own: This workspace.
+        may_begin: Whether a backup that nobody writes becomes its own. One that was there a moment ago and is not is no
+            such backup: a disk was perhaps unmounted.
 
     Raises:
-        OwnedByAnotherError: Another one does.
+        OwnedByAnotherError: Another one writes it.
+        FileNotFoundError: Nobody does, and it may not begin.
     """
     data = store.get(OWNER)
-    if data is None:
+    if data is None and may_begin:
         take_over(store, own)
         return
+    if data is None:
+        raise FileNotFoundError(f"{OWNER} of the backup is gone; is the store still mounted?")
     owner = json.loads(data)
     if owner["token"] != own.token:
         raise OwnedByAnotherError(str(owner["machine"]))

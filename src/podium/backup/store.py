@@ -126,11 +126,11 @@ class Store:
 class FolderStore(Store):
     """A mounted folder, which has to be there: one that is not mounted would be made on this machine's own disk."""
 
-    def _find(self, folder: str) -> Mapping[str, dict[str, Any]]:
+    def __init__(self, files: AbstractFileSystem, root: str):
+        super().__init__(files, root)
         parent = posixpath.dirname(self._root)
-        if not self._files.isdir(parent):
+        if not files.isdir(parent):
             raise FileNotFoundError(f"{parent}: there is no such folder; is it mounted?")
-        return super()._find(folder)
 
 
 class S3Store(Store):
@@ -189,6 +189,9 @@ def open_store(url: str, name: str, options: Mapping[str, Any]) -> Store:
         url: See :class:`podium.backup.config.BackupConfig`.
         name: Of the workspace.
         options: Of fsspec's file system, credentials among them.
+
+    Raises:
+        FileNotFoundError: It is a folder of this machine that is not there.
     """
     protocol = split_protocol(url)[0] or "file"
     options = {**options, "skip_instance_cache": True}  # a connection that broke is not taken again
