@@ -2,7 +2,6 @@
 
 import io
 import json
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from backup.files import write
 from podium.backup import background
-from podium.backup.background import Background, Failures
+from podium.backup.background import Background, Failures, Orders
 from podium.backup.config import BackupConfig
 from podium.backup.messages import Teller, format_bytes
 from podium.backup.ownership import Owner, take_over
@@ -41,12 +40,13 @@ def no_leftover_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("podium.locks._held", {})
 
 
-def run(config: BackupConfig, told: Told, open_: Any = None, is_finishing: bool = True) -> threading.Event:
-    finish = threading.Event()
-    if is_finishing:
-        finish.set()
-    Background(config, open_ or (lambda: open_store(str(config.url), config.name, {})), told, finish).run()
-    return finish
+def run(config: BackupConfig, told: Told, open_: Any = None, has_worked: bool = True) -> None:
+    """Mirror for a run that ends just now."""
+    orders = Orders()
+    orders.finish.set()
+    if has_worked:
+        orders.go.set()
+    Background(config, open_ or (lambda: open_store(str(config.url), config.name, {})), told, orders).run()
 
 
 def test_end_is_told_with_numbers_and_the_address(config: BackupConfig, told: Told) -> None:
@@ -55,6 +55,15 @@ def test_end_is_told_with_numbers_and_the_address(config: BackupConfig, told: To
     assert told.of("ready") == [f"backing up to {config.url}/podium"]
     assert told.of("finished") == [f"backed up 1 files, 1.5 kB to {config.url}/podium (1 of them sent now, 1.5 kB)"]
     assert told.messages[-1]["is_complete"] is True
+
+
+def test_run_that_ends_before_it_works_leaves_the_backup_as_it_is(
+    config: BackupConfig, told: Told, store: Store
+) -> None:
+    write(config.project_dir / "mlflow.db", "half set up")
+    run(config, told, has_worked=False)
+    assert store.list_names("manifests") == []
+    assert told.of("finished") == []
 
 
 def test_store_that_comes_back_gets_everything(

@@ -24,7 +24,7 @@ from services.object_store import ACCESS_KEY, SECRET_KEY, ObjectStore
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="backups need POSIX")
 
 
-def wait_for(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
+def wait_for(condition: Callable[[], object], timeout_s: float = 120.0) -> None:
     for _ in range(int(timeout_s / 0.02)):
         if condition():
             return
@@ -44,6 +44,9 @@ def test_what_is_written_meanwhile_is_mirrored_without_a_word_and_the_rest_at_th
     path = write(config.data_dir / "06_models/꽃/last.ckpt", "epoch 1")
     process = BackupProcess(config, {})
     process.start()
+    wait_for(lambda: "backing up to" in caplog.text)
+    time.sleep(0.5)
+    assert store.list_names("manifests") == [], "the run does not work yet"
     process.require_start(30.0)
     wait_for(lambda: read_newest(store).n_bytes == 7)
     write(path, "epoch 10")

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from threading import Event
 
 from podium.backup.config import BackupConfig
@@ -16,6 +17,7 @@ from podium.errors import InputError
 from podium.locks import RunLock
 from podium.secrets import hide_password
 
+GO_PAUSE_S = 0.2
 MAX_PAUSE_S = 300.0
 MAX_LAST_PAUSE_S = 20.0
 """Between tries at the end of a run, which waits for them."""
@@ -29,14 +31,28 @@ REST_SHARE = 50
 """A look at the folders is followed by a rest of at least so many times its length: 2 % of a core at most."""
 
 
+@dataclass(frozen=True)
+class Orders:
+    """What the run wants.
+
+    Attributes:
+        go: It has begun to work. Before that, whoever tracks it may be setting up a data base, table by table: nobody
+            could go on with a copy of one that is half set up.
+        finish: It ends, or is gone.
+    """
+
+    go: Event = field(default_factory=Event)
+    finish: Event = field(default_factory=Event)
+
+
 class Background:
     """Mirrors a workspace until it is told to finish."""
 
-    def __init__(self, config: BackupConfig, open_store: Callable[[], Store], teller: Teller, finish: Event):
+    def __init__(self, config: BackupConfig, open_store: Callable[[], Store], teller: Teller, orders: Orders):
         self._config = config
         self._open_store = open_store
         self._teller = teller
-        self._finish = finish
+        self._go, self._finish = orders.go, orders.finish
         self._workspace = Workspace.of(config)
         self._mirror = Mirror(
             self._workspace, read_own(self._workspace.home), config.keep_last, config.keep_days
@@ -63,6 +79,8 @@ class Background:
                     self._mirror.connect(self._open_store())
                     is_connected = True
                     self._tell_ready()
+                if not self._wait_for_work():
+                    return
                 self._save_git(is_last)
                 self._progress = self._mirror.step(is_last)
                 failures.end()
@@ -85,6 +103,13 @@ class Background:
             if time.monotonic() > self._deadline:
                 self._tell_end()
                 return
+
+    def _wait_for_work(self) -> bool:
+        """Wait until the run works; return False if it never did."""
+        while not self._go.wait(GO_PAUSE_S):
+            if self._finish.is_set():
+                return self._go.is_set()
+        return True
 
     def _tell_ready(self) -> None:
         if not self._is_ready:

@@ -4,8 +4,8 @@ import json
 from typing import Any, TextIO
 
 READY, REFUSED, LOG, FINISHED = "ready", "refused", "log", "finished"
-FINISH = "finish"
-"""The one thing that the run tells the process, besides its settings in the first line."""
+GO, FINISH = "go", "finish"
+"""What the run tells the process, after its settings in the first line."""
 
 
 class Teller:

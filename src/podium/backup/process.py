@@ -54,7 +54,7 @@ class BackupProcess:
         return None if self._process is None or self._process.poll() is not None else self._process.pid
 
     def start(self) -> None:
-        """Start it, and do not wait."""
+        """Start it, and do not wait; nothing is mirrored before :meth:`require_start`."""
         # A group of its own, so that Ctrl-C does not reach it; not a session of its own, whose share of the processor
         # would not depend on its priority.
         self._process = subprocess.Popen(
@@ -66,7 +66,9 @@ class BackupProcess:
         self._reader.start()
 
     def require_start(self, timeout_s: float) -> None:
-        """Wait until the store was reached, but not for long: one that cannot be reached stops no run.
+        """Wait until the store was reached, but not for long, and let the mirroring begin.
+
+        A store that cannot be reached stops no run.
 
         Raises:
             InputError: Another machine writes this backup.
@@ -76,6 +78,7 @@ class BackupProcess:
         if self._refusal is not None:
             self._is_refused = True
             raise InputError("This workspace cannot be backed up as asked:", [self._refusal])
+        self._say(messages.GO)
 
     def finish(self) -> bool:
         """Let it send what is left, tell how it ended, and return whether everything is backed up."""
