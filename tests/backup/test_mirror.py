@@ -18,7 +18,7 @@ from podium.backup import mirror as mirrors
 from podium.backup import snapshot
 from podium.backup.config import BackupConfig
 from podium.backup.manifest import Manifest, name_manifest
-from podium.backup.mirror import Mirror, read_manifests
+from podium.backup.mirror import Mirror, Progress, read_manifests
 from podium.backup.ownership import OwnedByAnotherError, Owner, WorkspaceGoneError, take_over
 from podium.backup.store import Store
 from podium.backup.workspace import Workspace
@@ -43,6 +43,13 @@ def read_files(store: Store, manifest: Manifest) -> dict[str, str]:
     return found
 
 
+def step_to_the_end(mirror: Mirror) -> Progress:
+    """Send batch after batch."""
+    while (progress := mirror.step()).n_pending:
+        pass
+    return progress
+
+
 def count_sent(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Write down every object that is sent from now on."""
     sent: list[str] = []
@@ -64,7 +71,7 @@ def test_version_holds_everything_and_equal_content_is_sent_once(
     write(config.data_dir / "01_raw/꽃/train/다/1.jpg", "picture")
     write(config.project_dir / "conf/local/globals.yml", "competition: 꽃")
     sent = count_sent(store, monkeypatch)
-    progress = make_mirror().step()
+    progress = step_to_the_end(make_mirror())
     assert read_newest(store) == {
         "data/06_models/꽃/member.json": "{}",
         "data/01_raw/꽃/train/가 나/1.jpg": "picture",

@@ -5,7 +5,7 @@ python docs/study/wipe/wipe.py --points 10 --seed 1
 Each kill point is a fresh copy of the project. The run and the process that mirrors are both killed by force, a drawn
 time after the first epoch's checkpoint; the copy is deleted, and so is everything but the backup. Another copy restores
 it and runs the same command again. What it leaves behind is compared, byte for byte, with an undisturbed run: the
-weights, the out-of-fold and test probabilities of each fold, and the submission. Prints a table for README.md.
+weights and the out-of-fold and test probabilities of each fold. Prints a table for README.md.
 """
 
 import argparse
@@ -46,7 +46,6 @@ RESULTS = (
     "06_models/demo/*/*/weights.safetensors",
     "07_model_output/demo/members/*/*/oof.parquet",
     "07_model_output/demo/members/*/*/test_probabilities.parquet",
-    "07_model_output/demo/submission.csv/*/submission.csv",
 )
 
 
@@ -75,7 +74,7 @@ def main() -> None:
 def train_undisturbed(folder: Path) -> tuple[dict[str, str], float]:
     """Return the digests of an undisturbed run, and how long it trained after its first checkpoint, in seconds."""
     project = make_project(folder / "undisturbed")
-    process = start(project, "--env", "local")
+    process = start(project, "--pipelines", "train")
     wait_for_checkpoint(project, process)
     started = time.monotonic()
     while process.poll() is None and len(list(project.glob("data/06_models/demo/*/*/weights.safetensors"))) < 2:
@@ -92,7 +91,7 @@ def wipe(folder: Path, delay: float, interval_s: float, undisturbed: dict[str, s
     remote.mkdir()
     quick = f"{url},backup.interval_s={interval_s},backup.niceness=0"
     project = make_project(folder / "project")
-    process = start(project, "--params", quick)
+    process = start(project, "--pipelines", "train", "--params", quick)
     wait_for_checkpoint(project, process)
     time.sleep(delay)
     for pid in (process.pid, int((project / "data/backup/mirror.lock").read_text())):
@@ -106,7 +105,7 @@ def wipe(folder: Path, delay: float, interval_s: float, undisturbed: dict[str, s
         sys.exit(f"restore failed: {read_log(project)}")
     n_files = re.search(r"brought back ([\d,]+) of", read_log(project))
     back = describe_state(project)
-    if start(project, "--params", quick).wait():
+    if start(project, "--pipelines", "train", "--params", quick).wait():
         sys.exit(f"the run after the restore failed: {read_log(project)}")
     is_same = digest_results(project) == undisturbed
     shutil.rmtree(project)

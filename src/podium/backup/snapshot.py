@@ -14,10 +14,9 @@ from podium.atomic_files import PARTIAL_SUFFIX
 from podium.backup.workspace import Signature, Workspace, sign_open_file
 
 SQLITE_HEADER = b"SQLite format 3\0"
-MAX_FILES = 200
-"""Files of one batch; each is open, and a process may have about a thousand."""
+MAX_FILES, MAX_BYTES = 100, 250 * 10**6
+"""Of one batch: a checkpoint that is written meanwhile waits for no more than that. Each file is open."""
 
-MAX_BYTES = 2 * 10**9
 N_TRIES, PAUSE_S = 10, 0.2
 
 Files = Mapping[str, Signature]
@@ -60,20 +59,21 @@ class Snapshot:
 
 
 def choose_batch(names: Iterable[str], files: Files, workspace: Workspace) -> list[str]:
-    """Choose what is sent next: the most precious folders first, and what lies in one folder together.
+    """Choose what is sent next: of the most precious place that has something, and what lies in one folder together.
 
     Only a folder with more than :data:`MAX_FILES` files is torn apart: of a folder of checkpoints, a backup never holds
     one of this epoch and one of the last.
     """
     folders: dict[tuple[int, str], list[str]] = {}
     for name in names:
-        folders.setdefault((workspace.rank(name), name.rpartition("/")[0]), []).append(name)
+        folders.setdefault((workspace.rank(name), _get_folder(name)), []).append(name)
     batch: list[str] = []
     n_bytes = 0
-    for key in sorted(folders):
-        inside = sorted(folders[key])[:MAX_FILES]
+    for rank, folder in sorted(folders):
+        inside = sorted(folders[rank, folder])[:MAX_FILES]
         n_more = sum(files[name].n_bytes for name in inside)
-        if batch and (len(batch) + len(inside) > MAX_FILES or n_bytes + n_more > MAX_BYTES):
+        is_too_much = len(batch) + len(inside) > MAX_FILES or n_bytes + n_more > MAX_BYTES
+        if batch and (is_too_much or rank != workspace.rank(batch[0])):
             break
         batch, n_bytes = batch + inside, n_bytes + n_more
     return batch
