@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import podium
 from podium.backup import messages
 from podium.backup.config import BackupConfig
 from podium.errors import InputError
@@ -139,6 +138,6 @@ class BackupProcess:
 
 def _make_environment() -> dict[str, str]:
     """Let the process import the very package that this one runs."""
-    source = str(Path(podium.__file__).parents[1])
+    source = str(Path(__file__).parents[2])
     others = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
     return {**os.environ, "PYTHONPATH": os.pathsep.join([source, *others])}
