@@ -2,8 +2,9 @@
 
 import io
 import json
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -146,6 +147,36 @@ def test_missing_repository_is_told_once_and_no_reason_to_stop(config: BackupCon
     run(config, told)
     (text,) = told.of("log")
     assert "the state of git is left out" in text
+
+
+def test_rest_follows_the_time_of_a_look_and_not_of_what_was_sent(
+    config: BackupConfig, told: Told, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+    orders = Orders()
+    orders.go.set()
+
+    def rest(self: Background, seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) == 2:
+            orders.finish.set()
+
+    put = store.put_object
+
+    def put_slowly(sha256: str, file: BinaryIO, n_bytes: int) -> None:
+        time.sleep(0.5)
+        put(sha256, file, n_bytes)
+
+    monkeypatch.setattr(store, "put_object", put_slowly)
+    monkeypatch.setattr(Background, "_rest", rest)
+    write(config.data_dir / "06_models/a", "a")
+    Background(config.model_copy(update={"interval_s": 10.0}), lambda: store, told, orders).run()
+    assert rests[:2] == [10.0, 10.0]
+    monkeypatch.setattr(background, "REST_SHARE", 1e9)
+    rests.clear()
+    orders.finish.clear()
+    Background(config, lambda: store, told, orders).run()
+    assert min(rests[:2]) > 10.0
 
 
 def test_pauses_grow_and_warnings_come_now_and_then(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:

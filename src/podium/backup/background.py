@@ -27,8 +27,8 @@ LAST_REST_S = 0.5
 
 WARN_EVERY_S = 600.0
 GIT_EVERY_S = 300.0
-REST_SHARE = 50
-"""A look at the folders is followed by a rest of at least so many times its length: 2 % of a core at most."""
+REST_SHARE = 100
+"""Two looks at the folders are followed by a rest of at least so many times one's length: 2 % of a core at most."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,6 @@ class Background:
             is_last = self._finish.is_set()
             if is_last:
                 self._deadline = min(self._deadline, time.monotonic() + self._config.finish_s)
-            started = time.monotonic()
             try:
                 if not is_connected:
                     self._mirror.connect(self._open_store())
@@ -98,8 +97,8 @@ class Background:
                     self._tell_end()
                     return
                 if self._progress.n_pending == 0:
-                    looked_s = REST_SHARE * (time.monotonic() - started)
-                    self._rest(LAST_REST_S if is_last else max(self._config.interval_s, looked_s))
+                    rest_s = max(self._config.interval_s, REST_SHARE * self._progress.look_s)
+                    self._rest(LAST_REST_S if is_last else rest_s)
             if time.monotonic() > self._deadline:
                 self._tell_end()
                 return

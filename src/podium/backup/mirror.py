@@ -38,6 +38,7 @@ class Progress:
         n_pending, pending_bytes: Files that are not in it as they are now.
         n_sent, sent_bytes: Sent since it was opened.
         is_one_moment: Whether the workspace rested while it was looked at.
+        look_s: How long one look at the workspace takes, in seconds.
     """
 
     n_files: int
@@ -47,6 +48,7 @@ class Progress:
     n_sent: int
     sent_bytes: int
     is_one_moment: bool
+    look_s: float
 
     @property
     def is_complete(self) -> bool:
@@ -122,7 +124,7 @@ class Mirror:
         newest = self._newest
         return Progress(
             len(newest.files), newest.n_bytes, len(pending), sum(snapshot.files[name].n_bytes for name in pending),
-            self._n_sent, self._sent_bytes, snapshot.is_one_moment,
+            self._n_sent, self._sent_bytes, snapshot.is_one_moment, snapshot.look_s,
         )  # fmt: skip
 
     @property

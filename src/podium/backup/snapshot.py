@@ -51,11 +51,13 @@ class Snapshot:
         files: Everything, by its name.
         held: What was asked for and is there.
         is_one_moment: Whether all of it was there at the same time; else too much went on.
+        look_s: How long one look at everything takes, in seconds.
     """
 
     files: Files
     held: Sequence[Held]
     is_one_moment: bool
+    look_s: float
 
 
 def choose_batch(names: Iterable[str], files: Files, workspace: Workspace) -> list[str]:
@@ -98,12 +100,14 @@ def hold(
     for attempt in range(N_TRIES):
         with ExitStack() as opened:
             held = [file for name in choose(before) if (file := _open(workspace, name, before, opened)) is not None]
+            started = time.monotonic()
             after = workspace.walk()
+            look_s = time.monotonic() - started
             known |= {file.name for file in held if file.is_database}
             restless = _find_restless_folders(before, after, known)
             if not restless or attempt == N_TRIES - 1:
                 calm = [file for file in held if file.is_database or _get_folder(file.name) not in restless]
-                yield Snapshot(after, calm, is_one_moment=not restless)
+                yield Snapshot(after, calm, not restless, look_s)
                 return
         before = after
         time.sleep(PAUSE_S)
