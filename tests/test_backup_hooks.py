@@ -1,5 +1,6 @@
 """A run is backed up when somebody says where to, and otherwise knows nothing of it."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -100,6 +101,25 @@ def test_restore_gets_the_options_is_not_mirrored_and_tells_what_is_left_to_do(
     assert calls == []
     assert caplog.messages[-1] == "git pull x"
     assert "'s'" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("folder", "is_told"), [("data/01_raw/꽃", False), ("elsewhere", True), ("data/01_raw/link", True)]
+)
+def test_organisers_files_that_are_not_mirrored_are_told(
+    calls: list[Any], caplog: pytest.LogCaptureFixture, tmp_path: Path, folder: str, is_told: bool
+) -> None:
+    (tmp_path / "data/01_raw").mkdir(parents=True)
+    (tmp_path / "data/01_raw/link").symlink_to(tmp_path / "elsewhere")
+    context = make_context({"url": "s3://b", "data_dir": str(tmp_path / "data"), "project_dir": str(tmp_path)})
+    context.config_loader["parameters"] |= {
+        "competition": "꽃",
+        "competitions": {"꽃": {"root": str(tmp_path / folder)}},
+    }
+    hooks = BackupHooks()
+    hooks.after_context_created(context)
+    hooks.before_pipeline_run({"pipeline_names": None}, DataCatalog())
+    assert ("the organisers' files of '꽃' are not backed up" in caplog.text) is is_told
 
 
 def test_only_a_restore_counts_as_one() -> None:

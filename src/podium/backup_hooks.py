@@ -3,6 +3,7 @@
 import atexit
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kedro.config import MissingConfigException
@@ -13,6 +14,7 @@ from kedro.io import DataCatalog
 from podium.backup.access import choose_options, list_access_errors
 from podium.backup.config import BackupConfig
 from podium.backup.process import BackupProcess
+from podium.backup.workspace import Workspace
 from podium.errors import raise_if_any
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ class BackupHooks:
     def __init__(self) -> None:
         self._config = BackupConfig()
         self._options: dict[str, Any] = {}
+        self._competition: tuple[str, Path] | None = None
         self._process: BackupProcess | None = None
         self._is_waiting = False
 
@@ -52,6 +55,7 @@ class BackupHooks:
             credentials = {}
         raise_if_any("Backups cannot be used as asked:", list_access_errors(self._config, credentials))
         self._options = choose_options(self._config, credentials)
+        self._competition = _find_competition(context.config_loader["parameters"])
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
@@ -61,7 +65,15 @@ class BackupHooks:
         elif self._config.url is not None:
             self._process, self._is_waiting = BackupProcess(self._config, self._options), True
             self._process.start()
+            self._warn_of_what_is_left_out()
             atexit.register(self._process.leave_alone)  # hooks hear nothing of Ctrl-C
+
+    def _warn_of_what_is_left_out(self) -> None:
+        if self._competition is not None and not Workspace.of(self._config).covers(self._competition[1]):
+            logger.warning(
+                "the organisers' files of '%s' are not backed up: %s lies outside of what is mirrored",
+                *self._competition,
+            )
 
     @hook_impl
     def before_node_run(self) -> None:
@@ -82,3 +94,10 @@ class BackupHooks:
     def on_pipeline_error(self) -> None:
         if self._process is not None:
             self._process.finish()
+
+
+def _find_competition(parameters: Mapping[str, Any]) -> tuple[str, Path] | None:
+    """Return the chosen competition and its folder."""
+    name = parameters.get("competition")
+    root = parameters.get("competitions", {}).get(name, {}).get("root")
+    return None if root is None else (str(name), Path(root))

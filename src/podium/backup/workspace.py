@@ -85,6 +85,12 @@ class Workspace:
         """Return the number of the place that a name belongs to; the most precious is 0."""
         return next(number for number, place in enumerate(self.places) if _is_below(name, place.name))
 
+    def covers(self, folder: Path) -> bool:
+        """Say whether a folder of this machine lies in one of the places, where it really is."""
+        real = folder.resolve()
+        tops = [place.path.resolve() for place in self.places]
+        return any(top == real or top in real.parents for top in tops)
+
     def locate(self, name: str) -> Path | None:
         """Return where a file of a backup belongs on this machine, or None when it belongs nowhere.
 
