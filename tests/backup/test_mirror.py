@@ -162,6 +162,23 @@ def test_store_that_fails_in_the_middle_gets_no_version_and_later_only_what_is_m
     assert len(read_newest(store)) == 6
 
 
+def test_versions_are_few_while_many_pictures_are_sent_and_none_waits_for_them(
+    config: BackupConfig, store: Store, make_mirror: MakeMirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot, "MAX_FILES", 5)
+    for number in range(40):
+        write(config.data_dir / f"01_raw/꽃/{number:02d}.jpg", f"{number}")
+    mirror = make_mirror(keep_last=1000)
+    assert mirror.step().n_pending == 35
+    for epoch in range(3):
+        write(config.data_dir / "06_models/last.ckpt", f"epoch {epoch}")
+        mirror.step()
+        assert read_newest(store)["data/06_models/last.ckpt"] == f"epoch {epoch}"
+    assert step_to_the_end(mirror).is_complete
+    assert len(read_newest(store)) == 41
+    assert len(read_manifests(store)) == 1 + 3 + 1
+
+
 def test_removed_file_stays_for_a_while_then_goes(
     config: BackupConfig, store: Store, make_mirror: MakeMirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:

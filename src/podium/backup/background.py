@@ -28,7 +28,7 @@ LAST_REST_S = 0.5
 WARN_EVERY_S = 600.0
 GIT_EVERY_S = 300.0
 REST_SHARE = 100
-"""Two looks at the folders are followed by a rest of at least so many times one's length: 2 % of a core at most."""
+"""Two looks at the folders are followed by a rest of at least so many times what one takes: 2 % of a core at most."""
 
 
 @dataclass(frozen=True)

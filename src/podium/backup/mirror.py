@@ -25,6 +25,9 @@ MANIFESTS = "manifests"
 LINGER_S = 600.0
 """For so long the backup keeps a file that was removed."""
 
+VERSION_PAUSE_S = 10.0
+"""The least time between two versions that differ by a few more of many pictures."""
+
 DATABASE_PAUSE_S = 300.0
 """The least time between two copies of a data base: it changes all the time, and is sent whole."""
 
@@ -38,7 +41,7 @@ class Progress:
         n_pending, pending_bytes: Files that are not in it as they are now.
         n_sent, sent_bytes: Sent since it was opened.
         is_one_moment: Whether the workspace rested while it was looked at.
-        look_s: How long one look at the workspace takes, in seconds.
+        look_s: What one look at the workspace takes of a processor, in seconds.
     """
 
     n_files: int
@@ -78,6 +81,7 @@ class Mirror:
         self._copied_at: dict[str, float] = {}  # of data bases
         self._gone_at: dict[str, float] = {}  # of files that the backup still has
         self._n_sent = self._sent_bytes = 0
+        self._written_at = float("-inf")
         self._is_begun = False
 
     def connect(self, store: Store) -> None:
@@ -120,12 +124,22 @@ class Mirror:
             self._send(snapshot.held)
         pending = list_changed(snapshot.files)
         is_complete = not pending and snapshot.is_one_moment
-        self._write_manifest(self._list_entries(snapshot, is_complete), is_complete)
+        if is_complete or self._is_worth_a_version(snapshot.held):
+            self._write_manifest(self._list_entries(snapshot, is_complete), is_complete)
         newest = self._newest
         return Progress(
             len(newest.files), newest.n_bytes, len(pending), sum(snapshot.files[name].n_bytes for name in pending),
             self._n_sent, self._sent_bytes, snapshot.is_one_moment, snapshot.look_s,
         )  # fmt: skip
+
+    def _is_worth_a_version(self, sent: Iterable[Held]) -> bool:
+        """Say whether there should be a version with what was sent just now, though more is to come.
+
+        Always, but of the least precious place, which may have as many pictures as it likes, only now and then.
+        """
+        last = len(self._workspace.places) - 1
+        is_precious = any(self._workspace.rank(file.name) < last for file in sent)
+        return is_precious or time.monotonic() > self._written_at + VERSION_PAUSE_S
 
     @property
     def _newest(self) -> Manifest:
@@ -199,6 +213,7 @@ class Mirror:
         name = name_manifest(data, datetime.now(UTC), max(self._manifests, default=None))
         self._store.put(f"{MANIFESTS}/{name}", data)
         self._manifests[name] = manifest
+        self._written_at = time.monotonic()
         self._remove_superseded()
 
     def _remove_superseded(self) -> None:

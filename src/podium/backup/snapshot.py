@@ -51,7 +51,7 @@ class Snapshot:
         files: Everything, by its name.
         held: What was asked for and is there.
         is_one_moment: Whether all of it was there at the same time; else too much went on.
-        look_s: How long one look at everything takes, in seconds.
+        look_s: What one look at everything takes of a processor, in seconds.
     """
 
     files: Files
@@ -100,9 +100,9 @@ def hold(
     for attempt in range(N_TRIES):
         with ExitStack() as opened:
             held = [file for name in choose(before) if (file := _open(workspace, name, before, opened)) is not None]
-            started = time.monotonic()
+            started = time.thread_time()
             after = workspace.walk()
-            look_s = time.monotonic() - started
+            look_s = time.thread_time() - started
             known |= {file.name for file in held if file.is_database}
             restless = _find_restless_folders(before, after, known)
             if not restless or attempt == N_TRIES - 1:
