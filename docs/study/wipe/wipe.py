@@ -26,7 +26,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 N_EPOCHS = 8
 PARAMETERS = {
-    "competitions": {"demo": {"draw": {"n_people": 10, "n_test_people": 3, "image_size_px": [40, 40]}}},
+    "competitions": {"demo": {"draw": {"n_people": 6, "n_test_people": 2, "image_size_px": [40, 40]}}},
     "recipes": {
         "small": {
             "based_on": "baseline",
