@@ -1,10 +1,11 @@
 """What is mirrored of a workspace, under names that do not depend on the machine."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,14 @@ NEVER = ("credentials*", "*credentials*.y*ml", f"*{PARTIAL_SUFFIX}", "*.lock", "
 
 OWN_FOLDER = "backup"
 """Below the folder of data: whose backup it is, and what is made for it."""
+
+
+def _join(patterns: Sequence[str]) -> re.Pattern[str]:
+    """Make one pattern of many: every file is held against it at every look."""
+    return re.compile("|".join(map(translate, patterns)))
+
+
+_NEVER = _join(NEVER)
 
 
 class Signature(NamedTuple):
@@ -50,7 +59,7 @@ class Workspace:
     def __init__(self, home: Path, places: Sequence[Place], exclude: Sequence[str] = ()):
         self.home = home
         self.places = tuple(places)
-        self._exclude = tuple(exclude)
+        self._excluded = _join(exclude) if exclude else None
 
     @classmethod
     def of(cls, config: BackupConfig) -> "Workspace":
@@ -128,9 +137,9 @@ class Workspace:
 
     def _is_wanted(self, name: str) -> bool:
         last = name.rpartition("/")[2]
-        if last.startswith(".") or "\\" in last or any(fnmatchcase(last.lower(), pattern) for pattern in NEVER):
+        if last.startswith(".") or "\\" in last or _NEVER.match(last.lower()):
             return False
-        return not any(fnmatchcase(name, pattern) for pattern in self._exclude)
+        return self._excluded is None or not self._excluded.match(name)
 
 
 def sign_open_file(descriptor: int) -> Signature:
