@@ -27,13 +27,16 @@ SMALL = {
     "recipes": {
         "small": {
             "based_on": "baseline", "model": {"backbone": "test_resnet", "drop_rate": 0.1},
-            "input": {"size_px": [32, 32]}, "epochs": 24, "batch_size": 8,
+            "input": {"size_px": [32, 32]}, "epochs": 16, "batch_size": 8,
         }
     },
     "recipe": "small",
     "splitting": {"scheme": "hold_out", "n_folds": 2},
     "training": {"num_workers": 0, "num_threads": 1, "progress": False},
 }  # fmt: skip
+
+
+TRAIN = ("--pipelines", "train", "--to-nodes", "training.train_folds")
 
 
 def digest_fold(project: Project) -> dict[str, str]:
@@ -78,18 +81,16 @@ def test_wiped_in_the_middle_of_training_then_restored_elsewhere_gives_the_weigh
     undisturbed, wiped = make_project("undisturbed"), make_project("wiped")
     for project in (undisturbed, wiped):
         project.configure(**SMALL)
-    undisturbed.run("--pipelines", "train")
+    undisturbed.run(*TRAIN)
     for folder in ("01_raw", "02_intermediate"):  # drawn and looked at once
         shutil.copytree(undisturbed.folder / "data" / folder, wiped.folder / "data" / folder)
-    kill_when_a_checkpoint_is_backed_up(
-        wiped, open_store(str(remote), "podium", {}), "--pipelines", "train", "--params", options
-    )
+    kill_when_a_checkpoint_is_backed_up(wiped, open_store(str(remote), "podium", {}), *TRAIN, "--params", options)
     shutil.rmtree(wiped.folder)
 
     revived = make_project("revived")
     restored = revived.run("--pipelines", "restore", "--params", options)
     assert "brought back" in restored.stdout.splitlines()[-1]
-    done = revived.run("--pipelines", "train", "--params", options)
+    done = revived.run(*TRAIN, "--params", options)
     assert "going on from its last finished epoch" in done.stdout
     assert digest_fold(revived) == digest_fold(undisturbed)
     assert len(digest_fold(revived)) == 3

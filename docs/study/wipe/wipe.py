@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -42,6 +43,7 @@ PARAMETERS = {
     "splitting": {"n_folds": 2},
     "training": {"num_workers": 0, "num_threads": 1, "progress": False},
 }
+TRAIN = ("--pipelines", "train", "--to-nodes", "training.train_folds")
 RESULTS = (
     "06_models/demo/*/*/weights.safetensors",
     "07_model_output/demo/members/*/*/oof.parquet",
@@ -74,7 +76,7 @@ def main() -> None:
 def train_undisturbed(folder: Path) -> tuple[dict[str, str], float]:
     """Return the digests of an undisturbed run, and how long it trained after its first checkpoint, in seconds."""
     project = make_project(folder / "undisturbed")
-    process = start(project, "--pipelines", "train")
+    process = start(project, *TRAIN)
     wait_for_checkpoint(project, process)
     started = time.monotonic()
     while process.poll() is None and len(list(project.glob("data/06_models/demo/*/*/weights.safetensors"))) < 2:
@@ -91,11 +93,12 @@ def wipe(folder: Path, delay: float, interval_s: float, undisturbed: dict[str, s
     remote.mkdir()
     quick = f"{url},backup.interval_s={interval_s},backup.niceness=0"
     project = make_project(folder / "project")
-    process = start(project, "--pipelines", "train", "--params", quick)
+    process = start(project, *TRAIN, "--params", quick)
     wait_for_checkpoint(project, process)
     time.sleep(delay)
     for pid in (process.pid, int((project / "data/backup/mirror.lock").read_text())):
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it was faster than the undisturbed one, and is over
+            os.kill(pid, signal.SIGKILL)
     process.wait()
     reached = describe_state(project)
     shutil.rmtree(project)
@@ -105,7 +108,7 @@ def wipe(folder: Path, delay: float, interval_s: float, undisturbed: dict[str, s
         sys.exit(f"restore failed: {read_log(project)}")
     n_files = re.search(r"brought back ([\d,]+) of", read_log(project))
     back = describe_state(project)
-    if start(project, "--pipelines", "train", "--params", quick).wait():
+    if start(project, *TRAIN, "--params", quick).wait():
         sys.exit(f"the run after the restore failed: {read_log(project)}")
     is_same = digest_results(project) == undisturbed
     shutil.rmtree(project)

@@ -93,10 +93,12 @@ class BackupProcess:
         assert self._process is not None
         assert self._reader is not None
         self._reader.join(self._config.finish_s + GRACE_S)
+        why = "not all is backed up: the process that sends ended early"
         if self._reader.is_alive():
+            why = "not all is backed up within backup.finish_s"
             self._process.kill()
         self._process.wait()
-        end = self._end or {"text": "not all is backed up: the process that sends ended early", "is_complete": False}
+        end = self._end or {"text": f"{why}; the next run sends the rest", "is_complete": False}
         logger.log(logging.INFO if end["is_complete"] else logging.WARNING, "%s", end["text"])
         return bool(end["is_complete"])
 
