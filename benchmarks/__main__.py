@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.benches import (
+    backup,
     ensemble_selection,
     growth,
     ingestion,
@@ -26,6 +27,7 @@ from benchmarks.reporting import tabulate, write_results
 
 MODULES = (
     ingestion, input_path, training, training_step, prediction, ensemble_selection, start_up, memory, growth,
+    backup,
 )  # fmt: skip
 
 

@@ -15,8 +15,8 @@ from filelock import FileLock
 
 from services.object_store import object_store  # noqa: F401
 from services.postgres import postgres  # noqa: F401  (a fixture)
+from services.sftp_server import sftp_server  # noqa: F401
 from services.tracking_server import tracking_server  # noqa: F401
-
 from small_disk import small_disk  # noqa: F401  (a fixture of all tests)
 
 ROOT = Path(__file__).parents[1]

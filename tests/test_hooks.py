@@ -181,3 +181,12 @@ def test_results_are_the_last_lines_of_a_run(monkeypatch: pytest.MonkeyPatch, ca
     with caplog.at_level(logging.INFO, logger="podium.hooks"):
         ResultHooks().after_pipeline_run(pipeline, "catalog")  # type: ignore[arg-type]
     assert caplog.messages == ["catalog {'scores'}", "끝"]
+
+
+def test_restore_is_not_tracked_as_it_brings_the_data_base_of_runs_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_tracking, "RunTracking", Tracking)
+    monkeypatch.setattr(Tracking, "calls", [])
+    hooks = TrackingHooks()
+    hooks.after_context_created(SimpleNamespace(_hook_manager=_create_hook_manager()))
+    hooks.before_pipeline_run(run_params={"pipeline_names": ["restore"]}, pipeline=None, catalog=DataCatalog())
+    assert Tracking.calls == []

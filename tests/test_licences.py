@@ -14,7 +14,11 @@ from packaging.utils import canonicalize_name
 COPYLEFT = re.compile(r"GPL|General Public|Affero", re.IGNORECASE)
 
 # Packages that mention such a licence and are fine all the same, with the reason.
+LIBRARY = "LGPL: a library of its own, imported unchanged, and only where the extra 'server' was asked for"
 ACCEPTED = {
+    "paramiko": LIBRARY,
+    "psycopg": LIBRARY,
+    "psycopg-binary": LIBRARY,
     "text-unidecode": "Artistic License or GPL, at the user's choice: used under the Artistic License",
 }
 

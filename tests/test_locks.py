@@ -13,7 +13,6 @@ import pytest
 
 from podium.errors import InputError
 from podium.locks import RunLock, release_all
-from podium.locks import RunLock
 from small_disk import SmallDisk
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks of this kind are POSIX")
@@ -159,6 +158,8 @@ def test_file_is_held_by_one_process_at_a_time_and_the_other_waits(tmp_path: Pat
     asking = [subprocess.Popen([sys.executable, "-c", code, str(path), str(log)], env=environment) for _ in range(3)]
     assert [process.wait() for process in asking] == [0, 0, 0]
     assert log.read_text().split() == ["in", "out"] * 3
+
+
 def test_lock_holds_on_a_full_disk(small_disk: SmallDisk) -> None:
     path = small_disk.mount(256) / "얼굴" / "run.lock"
     lock = RunLock(path, "얼굴")

@@ -55,6 +55,7 @@ REPORT = {
     "lay_out_sections",
     "write_report",
 }
+RESTORE = {"restore_workspace"}
 SHIFT = {"compare_subsets", "validate_adversarially", "draw_test_like"}
 SWEEP = {"select_base", "plan_sweep", "work_off", "read_queue", "tabulate_sweep", "show_sweep"}
 TRIAL = {"fill_store", "score_trial"}
@@ -75,7 +76,7 @@ def name_functions(pipeline: str) -> list[str]:
 def test_every_stage_and_chain_has_its_name() -> None:
     chains = {"train", "tuning", "ensemble", "rank", "__default__"}
     beside = {"compare", "share", "ledger", "pseudo_label", "pseudo_label_gain", "report", "explore", "shift"}
-    beside |= {"prune", "sweep", "sweep_results", "trial"}
+    beside |= {"prune", "restore", "sweep", "sweep_results", "trial"}
     packed = {"register", "export"}
     assert set(PIPELINES) == {*STAGES, *chains, *beside, *packed}
 
@@ -84,7 +85,7 @@ def test_default_holds_every_node_of_every_pipeline_but_those_beside_it_once() -
     everywhere = {name for pipeline in PIPELINES for name in name_functions(pipeline)}
     names = name_functions("__default__")
     assert len(names) == len(set(names))
-    beside = TUNING | COMPARE | EXPLORE | LEDGER | PRUNE | PSEUDO_LABEL | REPORT | SHIFT | SWEEP | TRIAL
+    beside = TUNING | COMPARE | EXPLORE | LEDGER | PRUNE | PSEUDO_LABEL | REPORT | RESTORE | SHIFT | SWEEP | TRIAL
     beside |= PACKED
     assert set(names) == everywhere - beside
     assert everywhere > beside

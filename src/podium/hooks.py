@@ -18,6 +18,10 @@ RUN_BESIDE = {"trial", "sweep_results"}
 """Pipelines that keep what depends on a recipe apart, so that several of them run at once."""
 
 
+UNTRACKED = ({"prune"}, {"restore"})
+"""Pipelines of which nothing is worth tracking: one runs where the disk is full, one where the database is restored."""
+
+
 class ParameterHooks:
     """Refuse wrong parameters, and a second run of the same competition, before anything is read or written."""
 
@@ -75,8 +79,8 @@ class TrackingHooks:
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Any, catalog: DataCatalog) -> None:
-        if {node.namespace for node in getattr(pipeline, "nodes", ())} == {"prune"}:
-            return  # nothing of it is worth tracking, and it has to run where no database can be written any more
+        if {node.namespace for node in getattr(pipeline, "nodes", ())} in UNTRACKED:
+            return
         from podium.run_tracking import RunTracking
 
         assert self._context is not None

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
+from podium.backup.config import BackupConfig
 from podium.competitions.config import Competition
 from podium.disk.config import DiskConfig
 from podium.errors import InputError, suggest
@@ -21,6 +22,7 @@ from podium.pipelines.prune.config import PruneConfig
 from podium.pipelines.pseudo_label.config import PseudoLabelConfig
 from podium.pipelines.register.config import RegistryConfig
 from podium.pipelines.report.config import ReportConfig
+from podium.pipelines.restore.config import RestoreConfig
 from podium.pipelines.selection.nodes import merge_recipe
 from podium.pipelines.shift.config import ShiftConfig
 from podium.pipelines.splitting.config import SplittingConfig
@@ -68,6 +70,8 @@ class Parameters(BaseModel):
     shift: ShiftConfig = ShiftConfig()
     disk: DiskConfig = DiskConfig()
     prune: PruneConfig = PruneConfig()
+    backup: BackupConfig = BackupConfig()
+    restore: RestoreConfig = RestoreConfig()
     public_score: float | None = None
     submission: str | None = None
     score_note: str = ""

@@ -2,6 +2,7 @@
 
 from omegaconf.resolvers import oc
 
+from podium.backup_hooks import BackupHooks
 from podium.disk_hooks import DiskHooks
 from podium.hooks import ParameterHooks, ResultHooks, TrackingHooks
 from podium.late_commands import load_mlflow_commands_late
@@ -12,7 +13,9 @@ from podium.sweeps.hooks import SweepHooks
 silence_viz()
 load_mlflow_commands_late()
 
-HOOKS = (ParameterHooks(), TrackingHooks(), DiskHooks(), ServerHooks(), ResultHooks(), SweepHooks())
+HOOKS = (
+    ParameterHooks(), TrackingHooks(), DiskHooks(), ServerHooks(), ResultHooks(), BackupHooks(), SweepHooks(),
+)  # fmt: skip
 
 # "soft" lets another environment, or --params, change one leaf and keep its neighbours.
 CONFIG_LOADER_ARGS = {
