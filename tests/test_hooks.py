@@ -188,5 +188,6 @@ def test_restore_is_not_tracked_as_it_brings_the_data_base_of_runs_back(monkeypa
     monkeypatch.setattr(Tracking, "calls", [])
     hooks = TrackingHooks()
     hooks.after_context_created(SimpleNamespace(_hook_manager=_create_hook_manager()))
-    hooks.before_pipeline_run(run_params={"pipeline_names": ["restore"]}, pipeline=None, catalog=DataCatalog())
+    pipeline = SimpleNamespace(nodes=[SimpleNamespace(namespace="restore")])
+    hooks.before_pipeline_run(run_params={"pipeline_names": ["restore"]}, pipeline=pipeline, catalog=DataCatalog())
     assert Tracking.calls == []

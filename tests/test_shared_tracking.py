@@ -91,6 +91,7 @@ def team_run(tracking_server: TrackingServer, tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("팀") / "프로젝트"
     folder.mkdir()
     project = Project(folder)
+    project.lay_out()
     project.configure(**SMALL)
     local = {"server": {"mlflow_tracking_uri": tracking_server.url}}
     (folder / "conf" / "local" / "mlflow.yml").write_text(yaml.safe_dump(local), encoding="utf-8")

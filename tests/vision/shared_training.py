@@ -3,18 +3,25 @@
 import multiprocessing
 import os
 import pickle
+import sys
 import tempfile
+import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import torch
 import torch.distributed
 from PIL import Image
 
+from podium.vision import rank_launch
 from podium.vision.augmentation import resolve_policy
-from podium.vision.fit import FoldData, MemberPlan
+from podium.vision.callbacks import HistoryRow
+from podium.vision.fit import FoldData, MemberPlan, fit_fold
+from podium.vision.hardware import Hardware
 from podium.vision.image_store import ImageStore, fill_store
 from podium.vision.input_spec import InputSpec
 from podium.vision.ranks import Ranks
@@ -58,20 +65,19 @@ def make_plan(**changes: Any) -> MemberPlan:
 
 
 def run_ranks(n_ranks: int, compute: Callable[[Ranks], Any]) -> list[Any]:
-    """Let ``n_ranks`` forked processes compute together, over the loopback; return what each has computed."""
-    fork = multiprocessing.get_context("fork")
-    pipes = [fork.Pipe(duplex=False) for _ in range(n_ranks)]
+    """Let ``n_ranks`` processes compute together, over the loopback; return what each has computed.
+
+    They are no copies of this one: autograd does not work in a copy of a process in which it once used threads.
+    """
+    cloudpickle.register_pickle_by_value(sys.modules[compute.__module__])
+    server = multiprocessing.get_context(rank_launch._choose_start_method())
+    pipes = [server.Pipe(duplex=False) for _ in range(n_ranks)]
     with tempfile.TemporaryDirectory() as folder:
-
-        def run(rank: int) -> None:
-            os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-            torch.set_num_threads(1)
-            store = torch.distributed.FileStore(f"{folder}/store", n_ranks)
-            torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=n_ranks)
-            pipes[rank][1].send_bytes(pickle.dumps(compute(Ranks(rank, n_ranks))))  # tensors by value
-            torch.distributed.barrier()
-
-        processes = [fork.Process(target=run, args=(rank,)) for rank in range(n_ranks)]
+        work = cloudpickle.dumps(compute)
+        processes = [
+            server.Process(target=compute_as_rank, args=(work, rank, n_ranks, folder, there))
+            for rank, (_, there) in enumerate(pipes)
+        ]
         for process in processes:
             process.start()
         for _, end in pipes:
@@ -81,3 +87,38 @@ def run_ranks(n_ranks: int, compute: Callable[[Ranks], Any]) -> list[Any]:
         finally:
             for process in processes:
                 process.join(30)
+
+
+def compute_as_rank(work: bytes, rank: int, n_ranks: int, folder: str, line: Connection) -> None:
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    torch.set_num_threads(1)
+    store = torch.distributed.FileStore(f"{folder}/store", n_ranks)
+    torch.distributed.init_process_group("gloo", store=store, rank=rank, world_size=n_ranks)
+    line.send_bytes(pickle.dumps(cloudpickle.loads(work)(Ranks(rank, n_ranks))))  # tensors by value
+    torch.distributed.barrier()
+
+
+def list_ranks() -> list[int]:
+    return [child.pid for child in multiprocessing.active_children() if child.pid is not None]
+
+
+def train_on_a_node(fold: FoldData, plan: Any, hardware: Hardware, folder: Path, line: Any, stop_at: int) -> None:
+    """Be the process of a node: tell the test of ranks and epochs, and wait where it wants to kill."""
+    rank_launch._choose_start_method = lambda: "fork"
+
+    def on_epoch(row: HistoryRow) -> None:
+        line.send((int(row["epoch"]), list_ranks()))
+        if row["epoch"] == stop_at:
+            time.sleep(60)
+
+    fitted = fit_fold(plan, fold, 0, hardware, folder, on_epoch)
+    line.send((fitted.oof, sorted(path.name for path in folder.iterdir())))
+
+
+def start_node(*arguments: Any, stop_at: int = -1) -> tuple[Any, Any]:
+    server = multiprocessing.get_context(rank_launch._choose_start_method())
+    here, there = server.Pipe()
+    process = server.Process(target=train_on_a_node, args=(*arguments, there, stop_at))
+    process.start()
+    there.close()
+    return process, here

@@ -1,7 +1,6 @@
 """Processes that train one fold together, for real: started, lost, started again, and never left behind."""
 
 import logging
-import multiprocessing
 import os
 import re
 import signal
@@ -21,7 +20,7 @@ from podium.vision import rank_launch
 from podium.vision.callbacks import HistoryRow
 from podium.vision.fit import FittedFold, FoldData, fit_fold
 from podium.vision.hardware import Hardware, RankGroup
-from vision.shared_training import N_TRAIN, draw_fold, make_plan
+from vision.shared_training import N_TRAIN, draw_fold, list_ranks, make_plan, start_node
 
 ALONE = Hardware(accelerator="cpu", precision="32-true", num_workers=0, num_threads=1)
 PAIR = replace(ALONE, group=RankGroup(n_devices=2, max_restarts=1))
@@ -47,12 +46,6 @@ def fold(tmp_path_factory: pytest.TempPathFactory) -> FoldData:
     return draw_fold(tmp_path_factory.mktemp("그림"))
 
 
-@pytest.fixture
-def quick_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start ranks as copies of this process, which has imported all they need."""
-    monkeypatch.setattr(rank_launch, "_choose_start_method", lambda: "fork")
-
-
 def require_the_same(a: FittedFold, b: FittedFold) -> None:
     assert a.weights.keys() == b.weights.keys()
     for name, value in a.weights.items():
@@ -61,10 +54,6 @@ def require_the_same(a: FittedFold, b: FittedFold) -> None:
     assert np.abs(a.test - b.test).max() < 1e-4
     for column in COLUMNS:
         assert a.history[column].to_numpy() == pytest.approx(b.history[column].to_numpy(), rel=1e-4), column
-
-
-def list_ranks() -> list[int]:
-    return [child.pid for child in multiprocessing.active_children() if child.pid is not None]
 
 
 def is_alive(pid: int) -> bool:
@@ -126,7 +115,6 @@ def test_two_processes_one_of_them_killed_train_what_one_does(
     assert set(listening) <= {"0100007F", "0000000000000000FFFF00000100007F"}, "nothing but the loopback"
 
 
-@pytest.mark.usefixtures("quick_start")
 def test_what_telling_raises_ends_all_at_once_and_the_fold_goes_on_later(fold: FoldData, tmp_path: Path) -> None:
     class Pruned(Exception):
         """What a search raises."""
@@ -149,7 +137,6 @@ def test_what_telling_raises_ends_all_at_once_and_the_fold_goes_on_later(fold: F
     require_the_same(fit_fold(plan, fold, 0, ALONE, tmp_path / "one", lambda row: None), alone)
 
 
-@pytest.mark.usefixtures("quick_start")
 def test_ranks_that_are_lost_too_often_end_the_run_and_keep_what_was_finished(fold: FoldData, tmp_path: Path) -> None:
     def kill_a_rank(row: HistoryRow) -> None:
         if row["epoch"] == 1:
@@ -161,7 +148,6 @@ def test_ranks_that_are_lost_too_often_end_the_run_and_keep_what_was_finished(fo
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 0
 
 
-@pytest.mark.usefixtures("quick_start")
 def test_what_no_restart_mends_comes_out_as_it_is(
     fold: FoldData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -173,28 +159,6 @@ def test_what_no_restart_mends_comes_out_as_it_is(
         fit_fold(make_plan(), fold, 0, PAIR, tmp_path, lambda row: None)
     assert error.value.cases == ["그림: 없음"]
     assert caplog.messages == [], "nothing was tried again"
-
-
-def train_on_a_node(fold: FoldData, plan: Any, hardware: Hardware, folder: Path, line: Any, stop_at: int) -> None:
-    """Be the process of a node: tell the test of ranks and epochs, and wait where it wants to kill."""
-    rank_launch._choose_start_method = lambda: "fork"
-
-    def on_epoch(row: HistoryRow) -> None:
-        line.send((int(row["epoch"]), list_ranks()))
-        if row["epoch"] == stop_at:
-            time.sleep(60)
-
-    fitted = fit_fold(plan, fold, 0, hardware, folder, on_epoch)
-    line.send((fitted.oof, sorted(path.name for path in folder.iterdir())))
-
-
-def start_node(*arguments: Any, stop_at: int = -1) -> tuple[Any, Any]:
-    fork = multiprocessing.get_context("fork")
-    here, there = fork.Pipe()
-    process = fork.Process(target=train_on_a_node, args=(*arguments, there, stop_at))
-    process.start()
-    there.close()
-    return process, here
 
 
 def test_no_rank_outlives_a_killed_process(fold: FoldData, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     monkeypatch.setattr(folds, "fit_fold", fit)
     monkeypatch.setattr(fitting_store, "ImageStore", Store)
-    monkeypatch.setattr(folds, "log_epoch", lambda fold, row: given.update(logged=(fold, row)))
+    monkeypatch.setattr(folds, "tell_epoch", lambda fold, row: given.update(logged=(fold, row)))
     return given
 
 
