@@ -38,7 +38,7 @@ def test_worker_that_is_stopped_gives_its_trial_back_and_the_next_one_goes_on_fr
 ) -> None:
     project = make_project("sweep")
     configure(project)
-    arguments = ("--env", "sample", "--pipelines", "sweep", "--params", "sweep=밤,recipes.작은.epochs=60")
+    arguments = ("--env", "sample", "--pipelines", "sweep", "--params", "sweep=밤,recipes.작은.epochs=25")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
     with subprocess.Popen(
         project.command("run", *arguments),
@@ -65,7 +65,7 @@ def test_worker_that_is_stopped_gives_its_trial_back_and_the_next_one_goes_on_fr
     assert "going on from its last finished epoch" in log
     assert list_members(project) == {"작은/fold_1", "큰/fold_1"}
     history = pd.read_parquet(project.find_one("sample/07_model_output/demo/members/작은-*/fold_1/history.parquet"))
-    assert history["epoch"].tolist() == list(range(60))
+    assert history["epoch"].tolist() == list(range(25))
     kept = [path.name for path in (project.folder / "data/sample/05_model_input").rglob("*.*") if path.is_file()]
     assert kept == [], "tables that depend on a recipe were kept in memory"
 
