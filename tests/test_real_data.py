@@ -18,8 +18,8 @@ SETS = {
     "mask18_ffhq_utk": ("mask_profiles", 3, 424, 18),
     "doc17_rvl_sroie": ("id_target", 1, 171, 17),
     "mask3_real": ("id_target", 1, 654, 3),
-    "fashion_mnist_5k": ("id_target", 5, 1000, 10),
-    "cifar10_4k": ("id_target", 4, 1000, 10),
+    "fashion_mnist_5k": ("id_target", 10, 500, 10),
+    "cifar10_4k": ("id_target", 8, 500, 10),
 }
 # Of each format: the labels and the sheet, each with the column that names a file or folder, and where that lies.
 TABLES = {

@@ -27,7 +27,7 @@ SMALL = {
     "recipes": {
         "small": {
             "based_on": "baseline", "model": {"backbone": "test_resnet", "drop_rate": 0.1},
-            "input": {"size_px": [32, 32]}, "epochs": 16, "batch_size": 8,
+            "input": {"size_px": [32, 32]}, "epochs": 60, "batch_size": 8,
         }
     },
     "recipe": "small",

@@ -22,6 +22,7 @@ from podium.backup.mirror import Mirror, Progress, read_manifests
 from podium.backup.ownership import OwnedByAnotherError, Owner, WorkspaceGoneError, take_over
 from podium.backup.store import Store
 from podium.backup.workspace import Workspace
+from podium.disk.removal import remove_path
 
 MakeMirror = Callable[..., Mirror]
 CKPT = "data/06_models/꽃/m-1/fold_0/checkpoints"
@@ -268,7 +269,7 @@ class Training(threading.Thread):
                 self.stop.wait(0.001 * (epoch % 7))
             write(checkpoints.parent / "weights.safetensors", "weights")
             write(self._data / f"07_model_output/꽃/members/m-1/fold_{self.n_folds}/history.parquet", "history")
-            shutil.rmtree(checkpoints)
+            remove_path(checkpoints)
             self.n_folds += 1
 
 

@@ -17,7 +17,7 @@ class BackupConfig(BaseModel):
         credentials: Key in credentials.yml under which options of the store stand; None leaves them to the environment.
         data_dir: The folder of all data.
         project_dir: The project's folder.
-        folders: Below ``data_dir``, the most precious first.
+        folders: Folders and files below ``data_dir``, the most precious first.
         project_files: Files and folders below ``project_dir``.
         exclude: Patterns of paths, as ``data/06_models/old/*``, that are left out of those.
         interval_s: The least time between two looks at the folders, in seconds.
@@ -36,8 +36,8 @@ class BackupConfig(BaseModel):
     data_dir: Path = Path("data")
     project_dir: Path = Path(".")
     folders: tuple[str, ...] = (
-        "06_models", "07_model_output", "05_model_input", "03_primary", "08_reporting", "04_feature", "weights",
-        "01_raw",
+        "06_models", "07_model_output", "05_model_input", "03_primary", "08_reporting", "04_feature",
+        "sweeps.db", "weights", "01_raw",
     )  # fmt: skip
     project_files: tuple[str, ...] = ("conf/local", "mlflow.db", "mlruns")
     exclude: tuple[str, ...] = ()

@@ -1,7 +1,6 @@
 """Train the folds of a recipe, one after another."""
 
 import logging
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pandas as pd
 from podium.datasets.finished_folds import FinishedFold
 from podium.digests import digest_table
 from podium.disk.identity import note_identity
+from podium.disk.removal import remove_path
 from podium.pipelines.leaks.config import LeaksConfig
 from podium.pipelines.leaks.nodes import digest_proven
 from podium.pipelines.splitting.config import SplittingConfig
@@ -130,7 +130,7 @@ def train_folds(
             logger.info("fold %d of %s was trained before", fold, member["name"])
             for row in finished_folds[partition].history.to_dict("records"):
                 log_epoch(fold, row)
-            shutil.rmtree(checkpoint_dir, ignore_errors=True)  # a kill may have come just after the last save
+            remove_path(checkpoint_dir)  # a kill may have come just after the last save
             yield {name: {} for name in OUTPUTS}
             continue
         sources = [finished_folds[f"{source}/fold_{fold}"] for source in member["sources"]]
@@ -147,4 +147,4 @@ def train_folds(
             results = fit_and_describe(plan, image_store["folder"], tables, fold, hardware, checkpoint_dir, sources)
         yield {name: {partition: results[name]} for name in OUTPUTS}
         # Everything is saved by now: Kedro saves a yield before it asks for the next. A join has no checkpoints.
-        shutil.rmtree(checkpoint_dir, ignore_errors=True)
+        remove_path(checkpoint_dir)
