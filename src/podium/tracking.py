@@ -204,6 +204,16 @@ def log_epoch(fold: int, row: dict[str, Any]) -> None:
     tell(lambda client, run_id: log_metrics(client, run_id, values, step, time_ms))
 
 
+def log_tags(name: str, values: dict[str, str]) -> None:
+    """Set tags of the present run, each named ``<name>.<key>``; nothing, when no run is tracked."""
+
+    def set_tags(client: "MlflowClient", run_id: str) -> None:
+        for key, value in values.items():
+            client.set_tag(run_id, f"{name}.{key}", value)
+
+    tell(set_tags)
+
+
 def log_metrics(client: "MlflowClient", run_id: str, values: dict[str, float], step: int, time_ms: int) -> None:
     """Add numbers in one request; those that are no number are left out, since databases refuse them."""
     from mlflow.entities import Metric
