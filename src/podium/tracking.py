@@ -204,12 +204,13 @@ def log_epoch(fold: int, row: dict[str, Any]) -> None:
     tell(lambda client, run_id: log_metrics(client, run_id, values, step, time_ms))
 
 
-def log_tags(name: str, values: dict[str, str]) -> None:
+def tell_tags(name: str, values: dict[str, str]) -> None:
     """Set tags of the present run, each named ``<name>.<key>``; nothing, when no run is tracked."""
 
     def set_tags(client: "MlflowClient", run_id: str) -> None:
-        for key, value in values.items():
-            client.set_tag(run_id, f"{name}.{key}", value)
+        from mlflow.entities import RunTag
+
+        client.log_batch(run_id, tags=[RunTag(f"{name}.{key}", value) for key, value in values.items()])
 
     tell(set_tags)
 

@@ -130,7 +130,7 @@ def test_what_the_network_draws_is_the_same_on_the_way_back() -> None:
     state = torch.get_rng_state()
     logits.sum().backward()
     assert weight.grad is not None
-    assert float(weight.grad) == pytest.approx(float(logits.sum()), rel=1e-5)
+    assert weight.grad.item() == pytest.approx(logits.sum().item(), rel=1e-5)
     assert torch.equal(torch.get_rng_state(), state)
 
 
