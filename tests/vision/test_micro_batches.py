@@ -134,6 +134,30 @@ def test_what_the_network_draws_is_the_same_on_the_way_back() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_nothing_of_a_part_is_kept_but_its_pictures_and_logits() -> None:
+    classifier = make_classifier(LAYER_NORMS)
+    pixels, targets = torch.rand(8, 3, 32, 32), torch.zeros(8, dtype=torch.int64)
+
+    def count_kept(n_parts: int) -> int:
+        kept: dict[int, int] = {}
+
+        def keep(tensor: Tensor) -> Tensor:
+            if not isinstance(tensor, nn.Parameter):
+                kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            logits = compute_in_parts(
+                lambda p, t: classifier.network(p, t), classifier.network, pixels, targets, n_parts
+            )
+            assert logits.requires_grad
+        return sum(kept.values())
+
+    pictures = pixels.untyped_storage().nbytes() + targets.untyped_storage().nbytes()
+    assert count_kept(4) <= pictures + 8 * N_CLASSES * 4
+    assert count_kept(1) > 4 * pictures
+
+
 def test_batch_norms_take_each_part_in_once() -> None:
     """As torch's own would that is shown the parts one after another."""
     network = nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(12, 2))
