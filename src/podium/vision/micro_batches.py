@@ -72,9 +72,9 @@ def log_division(division: Division) -> None:
     logger.info("each device computes %s", division.describe())
     if division.n_norms and not division.is_whole:
         logger.warning(
-            "%d batch norms take mean and variance from parts of at most %d images instead of from %d: another device, "
-            "which holds more, trains another model; freezing.norm_statistics=true in the recipe, or a network without "
-            "batch norms, is trained alike on all", division.n_norms, division.micro_batch, division.n_images,
+            "%d batch norms take mean and variance from such parts instead of from whole batches: a device that holds "
+            "more trains a slightly different model; freezing.norm_statistics=true in the recipe, or a network without "
+            "batch norms, is trained alike on all", division.n_norms,
         )  # fmt: skip
 
 
