@@ -17,8 +17,8 @@ class LeaksConfig(BaseModel):
         min_similarity: How well two pictures, laid upon each other, have to correlate to count as copies.
         min_page_similarity: The same of pages: pictures that are more than half empty.
         min_small_similarity: The same of pictures of less than 128 px.
-        min_ink: How much of the ink of one page, place by place, has to be on the other, where both were changed too much
-            to correlate: stamped, scribbled on, folded, smeared.
+        min_ink: How much of one page's ink, place by place, has to be on the other, where they were changed too much to
+            correlate: stamped, scribbled on, folded, smeared.
         min_share: How much of the smaller of the two has to lie upon the larger.
         min_side_px: Pictures with a shorter side are compared by bytes alone.
         not_copies: By competition, lists of image_id that show different things although they look alike.
