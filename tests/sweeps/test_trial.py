@@ -68,3 +68,4 @@ def test_error_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     train(channel)
     assert listen(said) == [{"state": "failed", "error": "Wrong: - a: 틀림 - b: 없음"}]
     assert describe_failure(MemoryError("of the GPU")) == "MemoryError: of the GPU"
+    assert "very" not in describe_failure(OSError("x" * 560 + " postgresql://me:very-secret@host/db"))

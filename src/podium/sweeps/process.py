@@ -161,4 +161,4 @@ def _describe_end(status: int, log: Path, began: int) -> str:
         file.seek(max(began, log.stat().st_size - _TAIL_BYTES))
         tail = file.read().decode("utf-8", errors="replace")
     said = " | ".join(line.strip() for line in tail.splitlines()[-5:] if line.strip())
-    return hide_password(f"{how}; {said}"[:_MAX_ERROR_LETTERS])
+    return hide_password(f"{how}; {said}")[:_MAX_ERROR_LETTERS]  # a password that was cut would not be known as one
