@@ -116,3 +116,10 @@ def test_history_is_in_the_order_of_time_and_its_best_counts_finished_trials_alo
     assert len(pictures.plot_history(history, "t", "y").data) == 3
     assert pictures.plot_history(pictures.gather_history([]), "t", "y").layout.annotations[0].text
     assert pictures.draw_history(pictures.gather_history([]), "t", "y").axes[0].texts
+
+
+def test_best_of_equals_is_the_first_of_the_offered_recipes() -> None:
+    equals = [make_trial("b", 1, 0.7), make_trial("a", 1, 0.7), make_trial("c", 1, 0.6)]
+    first = next(iter(results.collect_recipes(equals)["recipes"]))
+    assert first == "s-a-seed1"
+    assert results.describe_results("s", equals, "recipes.yml")[2].endswith(f"recipe={first}")
