@@ -11,7 +11,8 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 
-from podium.disk.room import describe_bytes, measure_free
+from podium.byte_counts import describe_bytes
+from podium.disk.room import measure_free
 from podium.errors import InputError
 from podium.leaving import is_kedro_command, leave_now
 
