@@ -37,6 +37,7 @@ from podium.tracking import (
     refuses_credentials,
     set_current_run,
 )
+from podium.tracking_place import PARENT_VARIABLE, read_settings
 from podium.vision.recipe import Recipe
 
 with warnings.catch_warnings(record=True):
@@ -47,9 +48,6 @@ if TYPE_CHECKING:
     from kedro_mlflow.config.kedro_mlflow_config import ExperimentOptions
 
 logger = logging.getLogger(__name__)
-
-PARENT_VARIABLE = "PODIUM_PARENT_RUN"
-"""Names the run that this one is a child of, as a trial is of its sweep."""
 
 MAX_TAG_CHARACTERS = 5000
 MAX_PARAM_CHARACTERS = 6000
@@ -84,9 +82,7 @@ class RunTracking:
     def after_context_created(self, context: KedroContext) -> None:
         self._context = context
         loader: Any = context.config_loader
-        if "mlflow" not in loader.config_patterns:
-            loader.config_patterns["mlflow"] = ["mlflow*", "mlflow*/**", "**/mlflow*"]
-        self._config = KedroMlflowConfig.model_validate(loader["mlflow"])
+        self._config = KedroMlflowConfig.model_validate(read_settings(loader))
         _export_credentials(loader, self._config.server.credentials)
 
     @hook_impl
@@ -206,7 +202,7 @@ def connect(uri: str) -> MlflowClient:
     path = uri.removeprefix("sqlite:///")
     if path == uri:
         return MlflowClient(uri)
-    with hold_file(Path(f"{path}-lock")):
+    with hold_file(Path(f"{path}-lock"), path):
         return MlflowClient(uri)
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import podium
+from podium.child_processes import make_environment
 from podium.secrets import hide_password
 from podium.sweeps.worker import JudgeEpoch, Outcome
 
@@ -63,15 +63,12 @@ def run_trial(
     """
     how.log_folder.mkdir(parents=True, exist_ok=True)
     log = how.log_folder / f"{key}.log"
-    source = str(Path(podium.__file__).parents[1])
-    paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, **how.environment, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
     with log.open("ab") as output:
         began = output.tell()
         process = subprocess.Popen(
             list(how.command),
             cwd=how.folder,
-            env=environment,
+            env=make_environment(**how.environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,

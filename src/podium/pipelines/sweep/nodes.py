@@ -14,11 +14,9 @@ from podium.sweeps import results
 from podium.sweeps.config import SearchSweep
 from podium.sweeps.plan import Entry, SweepPlan, make_plan
 from podium.tracking import find_run_id
+from podium.tracking_place import PARENT_VARIABLE
 
 logger = logging.getLogger(__name__)
-
-PARENT_VARIABLE = "PODIUM_PARENT_RUN"
-"""Makes the run of a process the child of another, in MLflow."""
 
 
 def plan_sweep(
