@@ -53,7 +53,7 @@ class DiskHooks:
             self._tracking_dir = find_tracking_dir(self._context)
         limits = DiskConfig.model_validate(self._parameters.get("disk", {}))
         needs = predict_node(node, catalog, inputs, self._tracking_dir)
-        if list_shortages(needs, limits) and limits.prune_when_short:
+        if limits.prune_when_short and list_shortages(needs, limits):  # a quota is measured file by file, so once
             delete_remakeable(self._parameters, catalog)
         require_room(node.name, needs, limits, lambda: self._describe_remedy(catalog))
         if sum_up(needs) >= GB:

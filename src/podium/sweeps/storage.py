@@ -139,7 +139,7 @@ def naming_database(url: str) -> Iterator[None]:
     except Exception as error:
         if not (isinstance(error, RuntimeError | ImportError) or is_passing(error)):
             raise
-        message = hide_password(" ".join(str(error).split()), {STORAGE_VARIABLE: url}).replace(url, hide_password(url))
+        message = hide_password(" ".join(str(error).split()))
         case = f"{hide_password(url, {})}: {message[:400]}"
         raise InputError("The queue of the sweep cannot be opened:", [case]) from None
 
