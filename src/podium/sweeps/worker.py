@@ -15,8 +15,9 @@ from threading import Event
 from typing import Any
 
 from podium.sweeps.config import Budget
+from podium.sweeps.lease import Lease
 from podium.sweeps.plan import Entry
-from podium.sweeps.queue import Claim, Lease, Queue
+from podium.sweeps.queue import Claim, Queue
 
 logger = logging.getLogger(__name__)
 
