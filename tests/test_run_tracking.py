@@ -20,9 +20,10 @@ from mlflow.protos.databricks_pb2 import UNAUTHENTICATED
 from conftest import ROOT
 from podium import run_tracking
 from podium.errors import InputError
-from podium.run_tracking import MAX_TAG_CHARACTERS, RunTracking
+from podium.run_tracking import RunTracking
 from podium.settings import CONFIG_LOADER_ARGS
 from podium.tracking import REQUEST_LIMITS
+from podium.tracking_calls import MAX_TAG_CHARACTERS
 from podium.tracking_place import PARENT_VARIABLE
 from podium.vision.recipe import Recipe
 

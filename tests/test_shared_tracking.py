@@ -232,7 +232,7 @@ def ask(port: int, files: list[bytes]) -> requests.Response:
 TELLS = """
 import sys, threading
 from podium.tracking import TrackedRun, log_epoch, set_current_run, tell
-from podium.run_tracking import connect, find_experiment
+from podium.tracking_calls import connect, find_experiment
 from types import SimpleNamespace
 uri, mark, folder = sys.argv[1:]
 made = SimpleNamespace(artifact_location=folder or None, tags=None)

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mlflow
 from kedro.config import OmegaConfigLoader
@@ -16,15 +16,13 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from mlflow import MlflowClient
-from mlflow.entities import Param, RunTag
-from mlflow.exceptions import MlflowException
+from mlflow.entities import Param
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from podium.differences import Difference, list_differences, walk_leaves
 from podium.errors import InputError, raise_if_any
 from podium.git_state import find_commit, read_diff
-from podium.locks import hold_file
 from podium.machine import describe_machine
 from podium.secrets import hide_password
 from podium.tracking import (
@@ -37,6 +35,15 @@ from podium.tracking import (
     refuses_credentials,
     set_current_run,
 )
+from podium.tracking_calls import (
+    MAX_PARAM_CHARACTERS,
+    connect,
+    cut_tags,
+    find_experiment,
+    log_artifact,
+    log_tags,
+    make_tags,
+)
 from podium.tracking_place import PARENT_VARIABLE, read_settings
 from podium.vision.recipe import Recipe
 
@@ -44,14 +51,7 @@ with warnings.catch_warnings(record=True):
     # MLflow warns of a class of the plugin's, at every start and past any filter; no user can do anything about it.
     from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
 
-if TYPE_CHECKING:
-    from kedro_mlflow.config.kedro_mlflow_config import ExperimentOptions
-
 logger = logging.getLogger(__name__)
-
-MAX_TAG_CHARACTERS = 5000
-MAX_PARAM_CHARACTERS = 6000
-"""What every store of MLflow takes."""
 
 MAX_TOLD = 20
 """Differences that the log lists; the tag has more."""
@@ -130,7 +130,7 @@ class RunTracking:
         def begin() -> tuple[MlflowClient, str]:
             client = connect(uri)
             experiment_id = find_experiment(client, options)
-            run = client.create_run(experiment_id, tags=_cut(tags), run_name=run_name)
+            run = client.create_run(experiment_id, tags=cut_tags(tags), run_name=run_name)
             return client, str(run.info.run_id)
 
         run = TrackedRun(begin)
@@ -189,50 +189,8 @@ class RunTracking:
         _tell_differences(f"recipe {recipe.name} differs from the defaults of recipes", differences)
         params = [Param(f"recipe.{leaf}", str(value)[:MAX_PARAM_CHARACTERS]) for leaf, value in walk_leaves(plain)]
         tags = {MLFLOW_RUN_NAME: f"{recipe.name} ({self._pipeline_name})", "differences.recipe": _write(differences)}
-        yield lambda client, run_id: client.log_batch(run_id, params=params, tags=_make_tags(tags))
+        yield lambda client, run_id: client.log_batch(run_id, params=params, tags=make_tags(tags))
         yield lambda client, run_id: client.log_dict(run_id, plain, "recipe.yml")
-
-
-def connect(uri: str) -> MlflowClient:
-    """Make a client of a server or a database.
-
-    A new database gets its tables now. Two processes that do so at once in one SQLite file leave it broken, so one
-    waits for the other.
-    """
-    path = uri.removeprefix("sqlite:///")
-    if path == uri:
-        return MlflowClient(uri)
-    with hold_file(Path(f"{path}-lock"), path):
-        return MlflowClient(uri)
-
-
-def find_experiment(client: MlflowClient, options: "ExperimentOptions") -> str:
-    """Return the id of an experiment by name; it is made, or brought back, when it has to be."""
-    found = client.get_experiment_by_name(options.name)
-    if found is None:
-        made_with = options.create_experiment_kwargs
-        try:
-            return str(client.create_experiment(options.name, made_with.artifact_location, made_with.tags))
-        except MlflowException:
-            found = client.get_experiment_by_name(options.name)  # another run made it meanwhile
-            if found is None:
-                raise
-    if found.lifecycle_stage == "deleted" and options.restore_if_deleted:
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
-
-
-def log_tags(client: MlflowClient, run_id: str, name: str, values: dict[str, str]) -> None:
-    """Set tags, each named ``<name>.<key>``, in one request."""
-    client.log_batch(run_id, tags=_make_tags({f"{name}.{key}": value for key, value in values.items()}))
-
-
-def _make_tags(values: dict[str, str]) -> list[RunTag]:
-    return [RunTag(key, value) for key, value in _cut(values).items()]
-
-
-def _cut(values: dict[str, str]) -> dict[str, str]:
-    return {key: str(value)[:MAX_TAG_CHARACTERS] for key, value in values.items()}
 
 
 def _export_credentials(loader: Any, name: str | None) -> None:
@@ -309,11 +267,7 @@ def _log_diff(client: MlflowClient, run_id: str, folder: Path) -> None:
 
 def _describe_files(dataset: Any, name: str, data: Any) -> Iterator[Action]:
     for path, folder in _list_files(dataset, name, data):
-        yield partial(_log_artifact, path, folder)
-
-
-def _log_artifact(path: str, folder: str | None, client: MlflowClient, run_id: str) -> None:
-    client.log_artifact(run_id, path, folder)
+        yield partial(log_artifact, path, folder)
 
 
 def _list_files(dataset: Any, name: str, data: Any) -> Iterator[tuple[str, str | None]]:
