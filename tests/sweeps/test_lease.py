@@ -1,6 +1,7 @@
 """A worker keeps its trial while it lives, and knows when it has lost it."""
 
 import time
+from threading import Event
 
 import pytest
 
@@ -42,3 +43,28 @@ def test_worker_whose_trial_was_given_away_is_told(laptop: Database) -> None:
     with Lease(queue, claim) as lease:
         queue.give_back(claim, {})
         assert lease.lost.wait(10)
+
+
+def test_worker_whose_queue_does_not_even_refuse_knows_in_time_that_its_trial_is_lost(
+    laptop: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = Queue(plan_many(1), laptop, heartbeat_s=1, grace_s=4)
+    claim = queue.take()
+    assert claim is not None
+    answers = Event()
+    monkeypatch.setattr(queue, "renew", lambda claim: answers.wait(60))
+    with Lease(queue, claim) as lease:
+        began = time.monotonic()
+        assert lease.lost.wait(20)
+        assert time.monotonic() - began < queue.grace_s
+        answers.set()
+    assert lease.lost.is_set()
+
+
+def test_lease_that_ended_loses_nothing_afterwards(laptop: Database) -> None:
+    queue = Queue(plan_many(1), laptop, heartbeat_s=1, grace_s=2)
+    claim = queue.take()
+    assert claim is not None
+    with Lease(queue, claim) as lease:
+        pass
+    assert not lease.lost.wait(1.5)

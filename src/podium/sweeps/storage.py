@@ -28,6 +28,15 @@ _POSTGRESQL_OPTIONS = (
     "-c idle_in_transaction_session_timeout=30s -c lock_timeout=120s "
     "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 )
+_POSTGRESQL_CONNECTION: dict[str, Any] = {
+    "options": _POSTGRESQL_OPTIONS,
+    "connect_timeout": 15,
+    # The same for a machine that loses its network: it would wait for a quarter of an hour for an answer.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
 
 
 def find_storage(written: str, folder: Path, environment: Mapping[str, str] | None = None) -> str:
@@ -86,9 +95,7 @@ class Database:
         """
         from optuna.storages import RDBStorage
 
-        connect: dict[str, Any] = (
-            {"timeout": 60} if self._is_sqlite else {"options": _POSTGRESQL_OPTIONS, "connect_timeout": 15}
-        )
+        connect: dict[str, Any] = {"timeout": 60} if self._is_sqlite else _POSTGRESQL_CONNECTION
         with quiet_optuna(), naming_database(self.url):
             return RDBStorage(
                 self.url,
@@ -122,7 +129,7 @@ class Database:
         with naming_database(self.url):
             import psycopg
 
-            connection = psycopg.connect(plain, options=_POSTGRESQL_OPTIONS, connect_timeout=15)
+            connection = psycopg.connect(plain, **_POSTGRESQL_CONNECTION)
         try:
             with connection.transaction():
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [number])
