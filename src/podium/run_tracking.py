@@ -261,7 +261,8 @@ def _require_plain_credentials() -> None:
 def _compare_with_base(context: KedroContext) -> list[Difference]:
     """List what the environment, ``conf/local`` and ``--params`` change of ``conf/base``.
 
-    Paths are made of the competition, so the same one is chosen on both sides.
+    Paths are made of the competition and of the folder of data, so both are the same on either side: another folder is
+    one difference, not one of each path in it. Sorted, since files of settings are read in an order that changes.
     """
     from podium import settings
 
@@ -273,7 +274,10 @@ def _compare_with_base(context: KedroContext) -> list[Difference]:
         runtime_params={"competition": parameters["competition"]},
         **options,
     )
-    return list_differences(parameters, base["parameters"])
+    ours, theirs = ({"data_root": loader["globals"]["data_root"]} for loader in (context.config_loader, base))
+    base["globals"] = {**base["globals"], **ours}
+    differences = list_differences(parameters, base["parameters"])
+    return list_differences(ours, theirs) + sorted(differences, key=lambda difference: difference.leaf)
 
 
 def _tell_differences(heading: str, differences: list[Difference]) -> None:
