@@ -12,6 +12,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog, MemoryDataset
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.partitions import PartitionedDataset
+from kedro_datasets.text import TextDataset
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
@@ -128,6 +129,20 @@ def test_file_just_saved_becomes_an_artifact(told: Told, tmp_path: Path) -> None
 def test_file_that_was_not_written_becomes_no_artifact(told: Told, tmp_path: Path) -> None:
     save(told, JSONDataset(filepath=(tmp_path / "a.json").as_posix(), metadata={"mlflow": "artifact"}), {})
     assert told.artifacts == []
+
+
+@pytest.mark.parametrize(("kind", "is_told"), [("artifact", False), ("weights", True)])
+def test_large_file_stays_at_home_unless_it_is_weights(
+    told: Told, tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, is_told: bool
+) -> None:
+    path = (tmp_path / "보고서.html").as_posix()
+    for n_letters in (1000, 1001):
+        dataset = TextDataset(filepath=path, metadata={"mlflow": kind})
+        dataset.save(n_letters * "x")
+        with caplog.at_level("INFO", logger="podium.run_tracking"):
+            save(told, dataset, "", tracking={"largest_mb": 0.001})
+    assert told.artifacts == [(path, None)] * (2 if is_told else 1)
+    assert ("보고서.html is not copied to MLflow" in caplog.text) != is_told
 
 
 @pytest.mark.parametrize(
