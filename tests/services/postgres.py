@@ -54,6 +54,15 @@ class Postgres:
             connection.execute(SQL("ALTER DATABASE {} OWNER TO {}").format(Identifier(database), Identifier(name)))
         return f"postgresql://{name}:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}"
 
+    def remove_user(self, name: str, database: str) -> None:
+        """Remove a user with the database."""
+        import psycopg
+        from psycopg.sql import SQL, Identifier
+
+        with psycopg.connect(self._conninfo, autocommit=True) as connection:
+            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(database)))
+            connection.execute(SQL("DROP ROLE {}").format(Identifier(name)))
+
     def describe(self, database: str) -> str:
         """Return what psycopg needs to read a database."""
         return f"host=127.0.0.1 port={self.port} user={ADMIN} password={self.password} dbname={database}"
