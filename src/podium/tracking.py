@@ -48,8 +48,8 @@ class TrackingConfig(BaseModel):
 
     Attributes:
         weights: Whether it gets a copy of every fold's weights.
-        largest_mb: In MB; a larger file is not copied, weights aside: the report of a large competition has a picture of
-            every image.
+        largest_mb: In MB; a larger file is not copied, weights aside: the report of a large competition has a picture
+            of every image.
     """
 
     model_config = ConfigDict(extra="forbid")
