@@ -27,6 +27,7 @@ from podium.errors import InputError, raise_if_any
 from podium.git_state import find_commit, read_diff
 from podium.locks import hold_file
 from podium.machine import describe_machine
+from podium.moved_tracking import follow_files
 from podium.secrets import hide_password
 from podium.tracking import (
     Action,
@@ -204,12 +205,14 @@ def connect(uri: str) -> MlflowClient:
     """Make a client of a server or a database.
 
     A new database gets its tables now. Two processes that do so at once in one SQLite file leave it broken, so one
-    waits for the other.
+    waits for the other. A database that was moved with its files finds them again.
     """
     path = uri.removeprefix("sqlite:///")
     if path == uri:
         return MlflowClient(uri)
     with hold_file(Path(f"{path}-lock")):
+        for left in follow_files(Path(path)):
+            logger.info("files of earlier runs are looked for beside %s, no longer in %s", path, left)
         return MlflowClient(uri)
 
 

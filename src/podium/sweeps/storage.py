@@ -66,9 +66,7 @@ def _refuse_unquoted(url: str, place: str) -> None:
         InputError: It is such a one.
     """
     if url.count("@") > 1 or any(letter.isspace() for letter in url):
-        case = (
-            f"{place}: user or password hold an @ or a blank; write %40 for @, %20 for a blank, %2F for /"
-        )
+        case = f"{place}: user or password hold an @ or a blank; write %40 for @, %20 for a blank, %2F for /"
         raise InputError("The address of the queue cannot be read:", [case])
 
 
