@@ -12,6 +12,7 @@ from kedro.io import DataCatalog
 from podium.epochs import StopTrainingError
 from podium.locks import RunLock, release_all
 from podium.pipelines.training.config import TrainingConfig
+from podium.sweeps.config import find_sweep
 
 
 class SweepHooks:
@@ -19,9 +20,11 @@ class SweepHooks:
 
     def __init__(self) -> None:
         self._origin: dict[str, Any] = {}
+        self._context: KedroContext | None = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
+        self._context = context
         self._origin = {
             "project": Path(context.project_path).as_posix(),
             "env": context.env,
@@ -32,6 +35,17 @@ class SweepHooks:
     def after_catalog_created(self, catalog: DataCatalog) -> None:
         if "run_origin" in catalog:
             catalog.save("run_origin", self._origin)
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Any) -> None:
+        """Ask which sweep before any image is looked at.
+
+        Raises:
+            InputError: None is named, or there is none of that name.
+        """
+        if self._context is not None and any(node.name == "sweep.plan_sweep" for node in pipeline.nodes):
+            parameters = self._context.config_loader["parameters"]
+            find_sweep(parameters.get("sweep", ""), parameters.get("sweeps", {}))
 
     @hook_impl
     def before_node_run(self, node: Any, inputs: dict[str, Any]) -> None:
