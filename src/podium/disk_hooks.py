@@ -74,8 +74,8 @@ class DiskHooks:
             return f"{command} lists what may go"
         if not found:
             return (
-                "nothing is superseded; delete something there, raise disk.quota_gb (PODIUM_QUOTA_GB) where that is the "
-                "limit, or name a larger disk as data_root in globals.yml"
+                "nothing is superseded; delete something there, raise disk.quota_gb (PODIUM_QUOTA_GB) where that is "
+                "the limit, or name a larger disk as data_root in globals.yml"
             )
         return f"{command} --params prune.delete=true makes room: {summarize(found)}"
 
