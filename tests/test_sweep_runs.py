@@ -38,7 +38,14 @@ def test_worker_that_is_stopped_gives_its_trial_back_and_the_next_one_goes_on_fr
 ) -> None:
     project = make_project("sweep")
     configure(project)
-    arguments = ("--env", "sample", "--pipelines", "sweep", "--params", "sweep=밤,recipes.작은.epochs=25")
+    arguments = (
+        "--env",
+        "sample",
+        "--pipelines",
+        "sweep",
+        "--params",
+        "sweep=밤,recipes.작은.epochs=25,training.num_workers=1",
+    )
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
     with subprocess.Popen(
         project.command("run", *arguments),

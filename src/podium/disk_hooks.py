@@ -81,7 +81,10 @@ class DiskHooks:
             logger.warning("what may go could not be listed: %s", " ".join(str(error).split())[:300])
             return f"{command} lists what may go"
         if not found:
-            return "nothing is superseded; delete something there, or name a larger disk as data_root in globals.yml"
+            return (
+                "nothing is superseded; delete something there, raise disk.quota_gb (PODIUM_QUOTA_GB) where that is "
+                "the limit, or name a larger disk as data_root in globals.yml"
+            )
         return f"{command} --params prune.delete=true makes room: {summarize(found)}"
 
 

@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import math
 import os
 import time
 import warnings
@@ -53,6 +54,8 @@ with warnings.catch_warnings(record=True):
 
 logger = logging.getLogger(__name__)
 
+MB = 1_000_000
+
 MAX_TOLD = 20
 """Differences that the log lists; the tag has more."""
 
@@ -67,8 +70,8 @@ class RunTracking:
     - ``tags``: the values of a flat mapping
     - ``digests``: the digests in the attributes of a table
     - ``metrics``: every number of a nested mapping
-    - ``artifact``: the file, or files, just saved
-    - ``weights``: the same, unless ``tracking.weights`` is false
+    - ``artifact``: the file, or files, just saved, but for those beyond ``tracking.largest_mb``
+    - ``weights``: the same of any size, unless ``tracking.weights`` is false
     """
 
     def __init__(self) -> None:
@@ -175,13 +178,13 @@ class RunTracking:
                 numbers = {f"{name}/{leaf}": float(x) for leaf, x in walk_leaves(data) if isinstance(x, int | float)}
                 yield lambda client, run_id: log_metrics(client, run_id, numbers, 0, time.time_ns() // 1_000_000)
             case "artifact":
-                yield from _describe_files(dataset, name, data)
-            case "weights" if self._keeps_weights():
-                yield from _describe_files(dataset, name, data)
+                yield from _describe_files(dataset, name, data, self._read_options().largest_mb)
+            case "weights" if self._read_options().weights:
+                yield from _describe_files(dataset, name, data, math.inf)
 
-    def _keeps_weights(self) -> bool:
+    def _read_options(self) -> TrackingConfig:
         assert self._context is not None
-        return TrackingConfig.model_validate(self._context.config_loader["parameters"].get("tracking", {})).weights
+        return TrackingConfig.model_validate(self._context.config_loader["parameters"].get("tracking", {}))
 
     def _describe_recipe(self, recipe: Recipe) -> Iterator[Action]:
         plain = recipe.model_dump(mode="json")
@@ -215,7 +218,8 @@ def _require_plain_credentials() -> None:
 def _compare_with_base(context: KedroContext) -> list[Difference]:
     """List what the environment, ``conf/local`` and ``--params`` change of ``conf/base``.
 
-    Paths are made of the competition, so the same one is chosen on both sides.
+    Paths are made of the competition and of the folder of data, so both are the same on either side: another folder is
+    one difference, not one of each path in it. Sorted, since files of settings are read in an order that changes.
     """
     from podium import settings
 
@@ -227,7 +231,10 @@ def _compare_with_base(context: KedroContext) -> list[Difference]:
         runtime_params={"competition": parameters["competition"]},
         **options,
     )
-    return list_differences(parameters, base["parameters"])
+    ours, theirs = ({"data_root": loader["globals"]["data_root"]} for loader in (context.config_loader, base))
+    base["globals"] = {**base["globals"], **ours}
+    differences = list_differences(parameters, base["parameters"])
+    return list_differences(ours, theirs) + sorted(differences, key=lambda difference: difference.leaf)
 
 
 def _tell_differences(heading: str, differences: list[Difference]) -> None:
@@ -265,9 +272,13 @@ def _log_diff(client: MlflowClient, run_id: str, folder: Path) -> None:
         client.log_text(run_id, diff, "uncommitted.diff")
 
 
-def _describe_files(dataset: Any, name: str, data: Any) -> Iterator[Action]:
+def _describe_files(dataset: Any, name: str, data: Any, largest_mb: float) -> Iterator[Action]:
     for path, folder in _list_files(dataset, name, data):
-        yield partial(log_artifact, path, folder)
+        n_mb = Path(path).stat().st_size / MB
+        if n_mb > largest_mb:
+            logger.info("%s is not copied to MLflow: %.0f MB, tracking.largest_mb is %g", path, n_mb, largest_mb)
+        else:
+            yield partial(log_artifact, path, folder)
 
 
 def _list_files(dataset: Any, name: str, data: Any) -> Iterator[tuple[str, str | None]]:

@@ -4,6 +4,7 @@ from omegaconf.resolvers import oc
 
 from podium.backup_hooks import BackupHooks
 from podium.disk_hooks import DiskHooks
+from podium.hardware_hooks import HardwareHooks
 from podium.hooks import ParameterHooks, ResultHooks, TrackingHooks
 from podium.late_commands import load_mlflow_commands_late
 from podium.missing_hooks import MissingHooks
@@ -16,7 +17,7 @@ load_mlflow_commands_late()
 
 HOOKS = (
     ParameterHooks(), TrackingHooks(), DiskHooks(), ServerHooks(), ResultHooks(), BackupHooks(), SweepHooks(),
-    MissingHooks(),
+    MissingHooks(), HardwareHooks(),
 )  # fmt: skip
 
 # "soft" lets another environment, or --params, change one leaf and keep its neighbours.

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from podium.secrets import hide_password
 
@@ -48,11 +48,14 @@ class TrackingConfig(BaseModel):
 
     Attributes:
         weights: Whether it gets a copy of every fold's weights.
+        largest_mb: In MB; a larger file is not copied, weights aside: the report of a large competition has a picture
+            of every image.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     weights: bool = True
+    largest_mb: float = Field(50.0, ge=0)
 
 
 class TrackedRun:

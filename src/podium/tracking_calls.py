@@ -1,5 +1,6 @@
 """What is asked of MLflow: a client, an experiment, tags and files."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,9 +9,12 @@ from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 
 from podium.locks import hold_file
+from podium.moved_tracking import follow_files
 
 if TYPE_CHECKING:
     from kedro_mlflow.config.kedro_mlflow_config import ExperimentOptions
+
+logger = logging.getLogger(__name__)
 
 MAX_TAG_CHARACTERS = 5000
 MAX_PARAM_CHARACTERS = 6000
@@ -21,12 +25,14 @@ def connect(uri: str) -> MlflowClient:
     """Make a client of a server or a database.
 
     A new database gets its tables now. Two processes that do so at once in one SQLite file leave it broken, so one
-    waits for the other.
+    waits for the other. A database that was moved with its files finds them again.
     """
     path = uri.removeprefix("sqlite:///")
     if path == uri:
         return MlflowClient(uri)
     with hold_file(Path(f"{path}-lock"), path):
+        for left in follow_files(Path(path)):
+            logger.info("files of earlier runs are looked for beside %s, no longer in %s", path, left)
         return MlflowClient(uri)
 
 

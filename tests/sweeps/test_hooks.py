@@ -4,9 +4,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
@@ -26,6 +27,23 @@ def test_nodes_are_told_where_the_run_takes_place() -> None:
     hooks.after_catalog_created(catalog)
     assert catalog.load("run_origin") == {"project": "/프로젝트", "env": "sample", "params": {"sweep": "찾기"}}
     hooks.after_catalog_created(DataCatalog())  # of a project without sweeps
+
+
+class Loader(dict[str, Any]):
+    runtime_params: ClassVar[dict[str, Any]] = {}
+
+
+@pytest.mark.parametrize(("chosen", "told"), [("", "choose one of 밤"), ("낮", "there is no sweep '낮'"), ("밤", "")])
+def test_sweep_that_is_not_named_or_not_there_is_told_before_the_first_node(chosen: str, told: str) -> None:
+    hooks = SweepHooks()
+    parameters = {"sweep": chosen, "sweeps": {"밤": {"kind": "recipes", "recipes": ["a"]}}}
+    context: Any = SimpleNamespace(project_path=Path(), env=None, config_loader=Loader(parameters=parameters))
+    hooks.after_context_created(context)
+    hooks.before_pipeline_run(SimpleNamespace(nodes=[SimpleNamespace(name="ingestion.list_images")]))
+    asks = pytest.raises(InputError, match="Which sweep") if told else nullcontext()
+    with asks as error:
+        hooks.before_pipeline_run(SimpleNamespace(nodes=[SimpleNamespace(name="sweep.plan_sweep")]))
+    assert error is None or told in error.value.cases[0]
 
 
 def test_competition_is_free_once_the_worker_begins_its_trials(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from scipy import stats
 
 from podium.sweeps import pictures, results
@@ -78,6 +79,14 @@ def test_recipes_of_finished_trials_are_offered_best_first() -> None:
     best = results.describe_results("s", TRIALS, "recipes.yml")
     assert best[1] == "best: 나음-seed1 with 0.6800, member m"
     assert "kedro run --params recipe=s-나음-seed1" in best[2]
+
+
+def test_lines_of_a_recipe_are_whole_when_they_are_copied_alone() -> None:
+    shared = {"optimizer": {"lr": 0.02}}
+    trials = [make_trial("빠름", seed, 0.5) | {"stated": {**shared, "seed": seed}} for seed in (1, 2)]
+    text = yaml.safe_dump(results.collect_recipes(trials), allow_unicode=True)
+    assert "&" not in text and "*" not in text
+    assert text.count("lr: 0.02") == 2
 
 
 def test_importances_are_means_over_forests_largest_first() -> None:

@@ -32,7 +32,7 @@ def list_old_versions(folders: Sequence[Path], n_kept: int, precious: Collection
         seen_by = {max(earlier) for run in precious if (earlier := [v for v in versions if v <= run])}
         for version in versions[: max(len(versions) - max(n_kept, 1), 0)]:
             if version not in seen_by:
-                told = f"{n_kept} versions of {file.name} are newer, and nothing noted or best needs it"
+                told = f"the {n_kept} newest of {file.name} stay, and nothing noted or best needs this one"
                 yield Superseded("versions", file / version, measure(file / version), told)
 
 

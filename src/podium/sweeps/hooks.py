@@ -14,6 +14,7 @@ from podium.epochs import StopTrainingError
 from podium.errors import raise_if_any
 from podium.locks import RunLock, release_all
 from podium.pipelines.training.config import TrainingConfig
+from podium.sweeps.config import find_sweep
 
 TRAINING = "training.train_folds"
 
@@ -36,9 +37,11 @@ class SweepHooks:
     def __init__(self) -> None:
         self._origin: dict[str, Any] = {}
         self._member_lock: RunLock | None = None
+        self._context: KedroContext | None = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
+        self._context = context
         self._origin = {
             "project": Path(context.project_path).as_posix(),
             "env": context.env,
@@ -49,6 +52,17 @@ class SweepHooks:
     def after_catalog_created(self, catalog: DataCatalog) -> None:
         if "run_origin" in catalog:
             catalog.save("run_origin", self._origin)
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Any) -> None:
+        """Ask which sweep before any image is looked at.
+
+        Raises:
+            InputError: None is named, or there is none of that name.
+        """
+        if self._context is not None and any(node.name == "sweep.plan_sweep" for node in pipeline.nodes):
+            parameters = self._context.config_loader["parameters"]
+            find_sweep(parameters.get("sweep", ""), parameters.get("sweeps", {}))
 
     @hook_impl
     def before_node_run(self, node: Any, catalog: DataCatalog, inputs: dict[str, Any]) -> dict[str, Any] | None:

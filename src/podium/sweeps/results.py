@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -130,12 +131,12 @@ def tabulate_importances(shares: Mapping[str, list[float]]) -> pd.DataFrame:
 
 
 def collect_recipes(trials: Trials) -> dict[str, Any]:
-    """Collect what each finished trial's recipe states, to be copied into ``conf/local``; best first."""
-    return {
-        "recipes": {
-            trial["recipe"]: trial["stated"] for trial in _order_finished(trials) if trial["stated"] is not None
-        }
-    }
+    """Collect what each finished trial's recipe states, to be copied into ``conf/local``; best first.
+
+    Each states its own: YAML writes what two share once, and the other, copied alone, would refer to nothing.
+    """
+    stated = [trial for trial in _order_finished(trials) if trial["stated"] is not None]
+    return {"recipes": {trial["recipe"]: deepcopy(trial["stated"]) for trial in stated}}
 
 
 def _order_finished(trials: Trials) -> Trials:
@@ -159,7 +160,7 @@ def describe_results(name: str, trials: Trials, recipes_file: str) -> list[str]:
     lines.append(f"best: {best['key']} with {best['value']:.4f}, member {best['member']}")
     if best["stated"] is not None:
         lines.append(
-            f"to train it on all folds, copy its lines from {recipes_file} into conf/local/parameters_{name}.yml, "
-            f"then: kedro run --params recipe={best['recipe']}"
+            f"to train it on all folds, copy its lines from {recipes_file} into conf/local/parameters_{name}.yml "
+            f"(conf/server where --env server is typed), then: kedro run --params recipe={best['recipe']}"
         )
     return lines

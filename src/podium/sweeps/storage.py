@@ -62,9 +62,21 @@ def find_storage(written: str, folder: Path, environment: Mapping[str, str] | No
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE) and ":memory:" not in url:
         return f"{_SQLITE}{(folder / url.removeprefix(_SQLITE)).as_posix()}"
     if url.startswith(_POSTGRESQL):
+        _refuse_unquoted(url, place)
         return url
     case = f"{place}: {shown}; write sqlite:///<file> or postgresql://<user>@<host>/<database>"
     raise InputError("A sweep's queue is kept in SQLite or PostgreSQL:", [case])
+
+
+def _refuse_unquoted(url: str, place: str) -> None:
+    """Refuse an address in which nobody can tell where the password ends; nothing of it is shown, for that reason.
+
+    Raises:
+        InputError: It is such a one.
+    """
+    if url.count("@") > 1 or any(letter.isspace() for letter in url):
+        case = f"{place}: user or password hold an @ or a blank; write %40 for @, %20 for a blank, %2F for /"
+        raise InputError("The address of the queue cannot be read:", [case])
 
 
 class Database:
@@ -125,11 +137,13 @@ class Database:
     @contextmanager
     def _lock_postgresql(self, what: str) -> Iterator[None]:
         number = int(digest_values(what), 16)  # of 48 bits; PostgreSQL takes 63
-        plain = self.url.replace(_POSTGRESQL, "postgresql://", 1)
         with naming_database(self.url):
             import psycopg
+            from sqlalchemy.engine import make_url
 
-            connection = psycopg.connect(plain, **_POSTGRESQL_CONNECTION)
+            place = make_url(self.url).translate_connect_args(username="user", database="dbname")  # read as Optuna does
+            query: dict[str, Any] = {**make_url(self.url).query, **_POSTGRESQL_CONNECTION}
+            connection = psycopg.connect(**place, **query)
         try:
             with connection.transaction():
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [number])

@@ -108,16 +108,28 @@ def describe_failure(error: BaseException) -> str:
     return hide_password(" ".join(said.split()))[:600]
 
 
+def take_streams() -> tuple[IO[str], IO[str]]:
+    """Keep standard input and output for the worker, and everything else that is written for the log.
+
+    Processes that augment are forked, and each begins by closing ``sys.stdin``. Were that what a thread of this process
+    waits at, they would wait for the thread's lock, of which they have a copy that nobody gives back.
+    """
+    heard = os.fdopen(os.dup(0), encoding="utf-8")
+    said = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  (for as long as the process lives)
+    return heard, said
+
+
 def main() -> NoReturn:
-    """Keep standard output for the worker, and everything else that is written for the log."""
+    """Be a trial."""
     from podium.leaving import leave_now
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    said = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    heard, said = take_streams()
     try:
-        train(Channel(sys.stdin, said))
+        train(Channel(heard, said))
     except KeyboardInterrupt:
         leave_now(130)
     leave_now(0)
