@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from ready_processes import get_ready_process
 from services.object_store import object_store  # noqa: F401
 from services.postgres import postgres  # noqa: F401  (a fixture)
 from services.sftp_server import sftp_server  # noqa: F401
@@ -20,6 +22,7 @@ from services.tracking_server import tracking_server  # noqa: F401
 from small_disk import small_disk  # noqa: F401  (a fixture of all tests)
 
 ROOT = Path(__file__).parents[1]
+TIMEOUT_S = 500
 
 # A shell lets its background jobs ignore Ctrl-C, and so would the programs that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -62,19 +65,33 @@ class Project:
         return [sys.executable, "-m", "kedro", *arguments]
 
     def run(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run ``kedro run`` with ``arguments`` in a process of its own."""
-        done = subprocess.run(
-            self.command("run", *arguments),
-            cwd=self.folder,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=500,
-            check=False,
-        )
+        """Run ``kedro run`` with ``arguments`` in a process of its own, as a copy of one that has the libraries.
+
+        Where Python itself is told something by the environment, it is a new one from the start.
+        """
+        run = self._run_anew if any(name.startswith("PYTHON") for name in environment) else self._run_quickly
+        done = run(["run", *arguments], {**os.environ, **environment})
         if check and done.returncode:
             pytest.fail(f"kedro run {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
         return done
+
+    def _run_anew(self, arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+
+    def _run_quickly(self, arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            outputs = [Path(folder) / name for name in ("output", "errors")]
+            status = get_ready_process().run(arguments, self.folder, environment, outputs, TIMEOUT_S)
+            told = [file.read_text(encoding="utf-8", errors="replace") for file in outputs]
+        return subprocess.CompletedProcess(self.command(*arguments), status, *told)
 
     def find_one(self, pattern: str) -> Path:
         """Return the newest file that matches, below the project's data folder."""
