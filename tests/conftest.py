@@ -20,6 +20,7 @@ from services.postgres import postgres  # noqa: F401  (a fixture)
 from services.sftp_server import sftp_server  # noqa: F401
 from services.tracking_server import tracking_server  # noqa: F401
 from small_disk import small_disk  # noqa: F401  (a fixture of all tests)
+from small_project import SMALL
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT_S = 500
@@ -54,6 +55,11 @@ class Project:
         """Copy the project with its results, but not what was tracked: that names files by their full paths."""
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("mlflow.db", "mlruns"))
         return Project(folder)
+
+    def take_pictures(self, other: "Project", data: str = "data") -> None:
+        """Copy the pictures of another project, with what was decoded and measured of them, from its data folder."""
+        for layer in ("01_raw", "02_intermediate"):
+            shutil.copytree(other.folder / data / layer, self.folder / data / layer)
 
     def configure(self, **parameters: object) -> None:
         """Write ``conf/local/parameters_test.yml``."""
@@ -140,6 +146,17 @@ def share_project(tmp_path_factory: pytest.TempPathFactory) -> ShareProject:
 def sample_project(share_project: ShareProject) -> tuple[Project, str]:
     """The whole chain, run in the environment ``sample`` from an empty folder; to be read only."""
     return share_project("한글 폴더", lambda project: project.run("--env", "sample").stdout)
+
+
+@pytest.fixture(scope="session")
+def finished(share_project: ShareProject) -> tuple[Project, str]:
+    """A project after one undisturbed run of ``SMALL``, without workers, and what that told; to be read only."""
+
+    def prepare(project: Project) -> str:
+        project.configure(**SMALL)
+        return project.run(PYTHONHASHSEED="0").stdout
+
+    return share_project("finished", prepare)
 
 
 @pytest.hookimpl(trylast=True)
