@@ -14,6 +14,7 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from local_files import atomic_writing, own_registry  # noqa: F401  (fixtures)
 from ready_processes import get_ready_process
 from services.object_store import object_store  # noqa: F401
 from services.postgres import postgres  # noqa: F401  (a fixture)
@@ -164,10 +165,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the slow tests, an equal part on every worker, so that none is left alone with them at the end.
 
     Each worker is first given an equal run of this list, and steals quick tests from another's end once its own are
-    done. Slow tests stay in their order, so that those that share a project are mostly with one worker.
+    done. Slow tests stay in their order, so that those that share a project are mostly with one worker; those of the
+    team's server come together, too.
     """
     n_workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     slow = [item for item in items if item.get_closest_marker("slow")]
+    slow.sort(key=lambda item: "tracking_server" in getattr(item, "fixturenames", ()))  # each worker starts its own
     quick = iter([item for item in items if not item.get_closest_marker("slow")])
     ordered: list[pytest.Item] = []
     for k in range(n_workers):

@@ -50,8 +50,8 @@ leave_now(status)
 LIBRARIES = (
     "IPython", "PIL.Image", "albumentations", "dynaconf", "git", "jinja2", "lightning.pytorch", "matplotlib.pyplot",
     "mlflow", "mlflow.store.tracking.sqlalchemy_store", "omegaconf", "pathspec", "plotly.express", "pyarrow.parquet",
-    "pydantic", "rich", "scipy.signal", "scipy.stats", "sklearn.linear_model", "sklearn.model_selection", "timm", "torch",
-    "torch._dynamo", "torchmetrics", "torchvision",
+    "pydantic", "rich", "scipy.signal", "scipy.stats", "sklearn.linear_model", "sklearn.model_selection", "timm",
+    "torch", "torch._dynamo", "torchmetrics", "torchvision",
 )  # fmt: skip
 
 

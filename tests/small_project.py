@@ -2,10 +2,9 @@
 
 import hashlib
 import subprocess
-import time
 from typing import TYPE_CHECKING, Any
 
-import pytest
+from processes import wait_until
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -58,14 +57,17 @@ def start(project: "Project", *arguments: str) -> "subprocess.Popen[str]":
     )  # fmt: skip
 
 
-def wait_for_checkpoint(project: "Project", process: "subprocess.Popen[str]", fold: int, n_epochs: int) -> None:
-    """Wait until fold ``fold`` has finished ``n_epochs`` epochs."""
+def wait_for_checkpoint(
+    project: "Project", process: "subprocess.Popen[str]", fold: int, n_epochs: int, data: str = "data"
+) -> None:
+    """Wait until fold ``fold`` has finished ``n_epochs`` epochs, for as long as the process lives."""
     seen: set[int] = set()
-    for _ in range(20000):
-        for file in (project.folder / "data").glob(f"06_models/demo/*/fold_{fold}/checkpoints/last.ckpt"):
+
+    def is_there() -> bool:
+        for file in (project.folder / data).glob(f"06_models/demo/*/fold_{fold}/checkpoints/last.ckpt"):
             seen.add(file.stat().st_mtime_ns)
-        if len(seen) >= n_epochs:
-            return
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.01)
-    pytest.fail("no checkpoint appeared")
+        if len(seen) < n_epochs:
+            assert process.poll() is None, process.communicate()[0]
+        return len(seen) >= n_epochs
+
+    wait_until(is_there, 400)

@@ -3,15 +3,14 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
 from conftest import Project
+from small_project import wait_for_checkpoint
 
 RECIPES = {
     "작은": {"based_on": "baseline", "epochs": 2},
@@ -50,7 +49,7 @@ def test_worker_that_is_stopped_gives_its_trial_back_and_the_next_one_goes_on_fr
         text=True,
         encoding="utf-8",
     ) as worker:
-        wait_for(project.folder, worker, "data/sample/06_models/demo/*/fold_1/checkpoints/last.ckpt")
+        wait_for_checkpoint(project, worker, fold=1, n_epochs=1, data="data/sample")
         worker.send_signal(signal.SIGINT)
         said, _ = worker.communicate(timeout=400)
     assert worker.returncode == 0, said
@@ -69,14 +68,3 @@ def test_worker_that_is_stopped_gives_its_trial_back_and_the_next_one_goes_on_fr
     assert history["epoch"].tolist() == list(range(15))
     kept = [path.name for path in (project.folder / "data/sample/05_model_input").rglob("*.*") if path.is_file()]
     assert kept == [], "tables that depend on a recipe were kept in memory"
-
-
-def wait_for(folder: Path, worker: "subprocess.Popen[str]", pattern: str) -> None:
-    """Wait for a file, as long as the worker lives."""
-    began = time.monotonic()
-    while worker.poll() is None and time.monotonic() - began < 400:
-        if list(folder.glob(pattern)):
-            return
-        time.sleep(0.05)
-    assert worker.stdout is not None
-    pytest.fail(f"there was never a {pattern}: {worker.stdout.read()}")

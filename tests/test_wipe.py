@@ -7,16 +7,15 @@ import os
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from backup.files import read_newest
 from conftest import Project
-from podium.backup.manifest import Manifest
-from podium.backup.mirror import read_manifests
 from podium.backup.store import Store, open_store
+from processes import wait_until
 from small_project import SMALL, digest_folds, start, wait_for_checkpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="backups need POSIX")]
@@ -24,22 +23,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reas
 TRAIN = ("--pipelines", "train", "--to-nodes", "training.train_folds")
 
 
-def read_newest(store: Store) -> Manifest:
-    manifests = read_manifests(store)
-    return manifests[max(manifests)] if manifests else Manifest({}, "", False)
-
-
 def kill_in_the_second_fold(project: Project, store: Store, *arguments: str) -> None:
     """Train, and kill the run and its backup by force when a checkpoint of the second fold is backed up."""
     with start(project, *arguments) as process:
         wait_for_checkpoint(project, process, fold=1, n_epochs=1)
         process.send_signal(signal.SIGSTOP)  # or it might end before its backup has come so far
-        for _ in range(6000):
-            if any(name.endswith("fold_1/checkpoints/last.ckpt") for name in read_newest(store).files):
-                break
-            time.sleep(0.02)
-        else:
-            pytest.fail("no checkpoint was backed up")
+        wait_until(lambda: any(name.endswith("fold_1/checkpoints/last.ckpt") for name in read_newest(store).files))
         for pid in (process.pid, int((project.folder / "data/backup/mirror.lock").read_text())):
             os.kill(pid, signal.SIGKILL)
 

@@ -10,8 +10,9 @@ import pytest
 from podium.sweeps import queue as queue_module
 from podium.sweeps.queue import Lease, Queue
 from podium.sweeps.storage import Database
+from processes import wait_until
 from services.postgres import Postgres
-from sweeps.small_sweeps import CHANGES, SCORES, SEARCH, make_small_plan, plan_many, wait_until
+from sweeps.small_sweeps import CHANGES, SCORES, SEARCH, make_small_plan, plan_many
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
