@@ -74,7 +74,7 @@ class Project:
     def run(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run ``kedro run`` with ``arguments`` in a process of its own, as a copy of one that has the libraries.
 
-        Where Python itself is told something by the environment, it is a new one from the start; and beyond Linux, where
+        It is a new one from the start where Python itself is told something by the environment, and beyond Linux, where
         such copies are not safe.
         """
         is_new = sys.platform != "linux" or any(name.startswith("PYTHON") for name in environment)

@@ -1,8 +1,8 @@
 """Processes that find the large libraries imported already, which is half of what a short run takes.
 
 One process imports them and does nothing else; every command is a copy of it, made by the system, with memory, threads
-and exit of its own. Podium and Kedro are no part of it: each command reads them from its own project. What the interpreter
-draws when it starts, as the seed of its hashes, copies have in common.
+and exit of its own. Podium and Kedro are no part of it: each command imports them itself, Podium from its own project.
+What the interpreter draws when it starts, as the seed of its hashes, copies have in common.
 """
 
 import json
