@@ -20,6 +20,10 @@ from small_project import SMALL, digest_folds, start, wait_for_checkpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="backups need POSIX")]
 
+SENT = (
+    "fold_0/weights.safetensors", "fold_0/oof.parquet", "fold_0/test_probabilities.parquet", "fold_0/history.parquet",
+    "fold_1/checkpoints/last.ckpt",
+)  # fmt: skip
 TRAIN = ("--pipelines", "train", "--to-nodes", "training.train_folds")
 
 
@@ -28,7 +32,7 @@ def kill_in_the_second_fold(project: Project, store: Store, *arguments: str) -> 
     with start(project, *arguments) as process:
         wait_for_checkpoint(project, process, fold=1, n_epochs=1)
         process.send_signal(signal.SIGSTOP)  # or it might end before its backup has come so far
-        wait_until(lambda: any(name.endswith("fold_1/checkpoints/last.ckpt") for name in read_newest(store).files))
+        wait_until(lambda: all(any(file.endswith(end) for file in read_newest(store).files) for end in SENT))
         for pid in (process.pid, int((project.folder / "data/backup/mirror.lock").read_text())):
             os.kill(pid, signal.SIGKILL)
 
