@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -13,13 +14,17 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from local_files import atomic_writing, own_registry  # noqa: F401  (fixtures)
+from ready_processes import get_ready_process
 from services.object_store import object_store  # noqa: F401
 from services.postgres import postgres  # noqa: F401  (a fixture)
 from services.sftp_server import sftp_server  # noqa: F401
 from services.tracking_server import tracking_server  # noqa: F401
 from small_disk import small_disk  # noqa: F401  (a fixture of all tests)
+from small_project import SMALL
 
 ROOT = Path(__file__).parents[1]
+TIMEOUT_S = 500
 
 # A shell lets its background jobs ignore Ctrl-C, and so would the programs that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -52,6 +57,11 @@ class Project:
         shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("mlflow.db", "mlruns"))
         return Project(folder)
 
+    def take_pictures(self, other: "Project", data: str = "data") -> None:
+        """Copy the pictures of another project, with what was decoded and measured of them, from its data folder."""
+        for layer in ("01_raw", "02_intermediate"):
+            shutil.copytree(other.folder / data / layer, self.folder / data / layer)
+
     def configure(self, **parameters: object) -> None:
         """Write ``conf/local/parameters_test.yml``."""
         text = yaml.safe_dump(parameters, allow_unicode=True)
@@ -62,19 +72,35 @@ class Project:
         return [sys.executable, "-m", "kedro", *arguments]
 
     def run(self, *arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run ``kedro run`` with ``arguments`` in a process of its own."""
-        done = subprocess.run(
-            self.command("run", *arguments),
-            cwd=self.folder,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=500,
-            check=False,
-        )
+        """Run ``kedro run`` with ``arguments`` in a process of its own, as a copy of one that has the libraries.
+
+        It is a new one from the start where Python itself is told something by the environment, and beyond Linux, where
+        such copies are not safe.
+        """
+        is_new = sys.platform != "linux" or any(name.startswith("PYTHON") for name in environment)
+        run = self._run_anew if is_new else self._run_quickly
+        done = run(["run", *arguments], {**os.environ, **environment})
         if check and done.returncode:
             pytest.fail(f"kedro run {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
         return done
+
+    def _run_anew(self, arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+
+    def _run_quickly(self, arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            outputs = [Path(folder) / name for name in ("output", "errors")]
+            status = get_ready_process().run(arguments, self.folder, environment, outputs, TIMEOUT_S)
+            told = [file.read_text(encoding="utf-8", errors="replace") for file in outputs]
+        return subprocess.CompletedProcess(self.command(*arguments), status, *told)
 
     def find_one(self, pattern: str) -> Path:
         """Return the newest file that matches, below the project's data folder."""
@@ -125,15 +151,28 @@ def sample_project(share_project: ShareProject) -> tuple[Project, str]:
     return share_project("한글 폴더", lambda project: project.run("--env", "sample").stdout)
 
 
+@pytest.fixture(scope="session")
+def finished(share_project: ShareProject) -> tuple[Project, str]:
+    """A project after one undisturbed run of ``SMALL``, without workers, and what that told; to be read only."""
+
+    def prepare(project: Project) -> str:
+        project.configure(**SMALL)
+        return project.run(PYTHONHASHSEED="0").stdout
+
+    return share_project("finished", prepare)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the slow tests, an equal part on every worker, so that none is left alone with them at the end.
 
     Each worker is first given an equal run of this list, and steals quick tests from another's end once its own are
-    done. Slow tests stay in their order, so that those that share a project are mostly with one worker.
+    done. Slow tests stay in their order, so that those that share a project are mostly with one worker; those of the
+    team's server come together, too.
     """
     n_workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     slow = [item for item in items if item.get_closest_marker("slow")]
+    slow.sort(key=lambda item: "tracking_server" in getattr(item, "fixturenames", ()))  # each worker starts its own
     quick = iter([item for item in items if not item.get_closest_marker("slow")])
     ordered: list[pytest.Item] = []
     for k in range(n_workers):

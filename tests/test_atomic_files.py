@@ -9,7 +9,6 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +19,13 @@ from fsspec.implementations.local import LocalFileSystem, get_umask
 from kedro.io import DataCatalog
 
 from podium import atomic_files
-from podium.atomic_files import AtomicLocalFileSystem, AtomicWriter, write_files_atomically, write_whole
+from podium.atomic_files import AtomicLocalFileSystem, AtomicWriter, write_whole
 from small_disk import SmallDisk
 
 
 @pytest.fixture
 def files() -> AtomicLocalFileSystem:
     return AtomicLocalFileSystem(skip_instance_cache=True)
-
-
-@pytest.fixture
-def registered() -> Iterator[None]:
-    """Write all local files atomically, for one test alone."""
-    before = {name: fsspec.get_filesystem_class(name) for name in ("file", "local")}
-    write_files_atomically()
-    yield
-    for name, implementation in before.items():
-        fsspec.register_implementation(name, implementation, clobber=True)
 
 
 @pytest.fixture(params=["new", "existing"])
@@ -257,7 +246,9 @@ def test_transaction_keeps_all_files_or_none(files: AtomicLocalFileSystem, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
-def test_lightning_saves_checkpoints_whole(registered: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lightning_saves_checkpoints_whole(
+    atomic_writing: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
     from lightning.fabric.utilities.cloud_io import _atomic_save, _load
 
@@ -279,7 +270,7 @@ def spy_on_renames(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.parametrize("compression", ["gzip", "infer"])
 @pytest.mark.parametrize("way", ["directly", "in a transaction", "by fsspec"])
 def test_compressed_file_is_written_and_read(
-    registered: None, files: AtomicLocalFileSystem, target: Path, mode: str, compression: str, way: str
+    atomic_writing: None, files: AtomicLocalFileSystem, target: Path, mode: str, compression: str, way: str
 ) -> None:
     path = str(target.with_suffix(".gz"))
     text = "가나다" * 10_000
@@ -334,7 +325,7 @@ def make_data() -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", make_data())
 def test_every_dataset_of_the_catalog_is_written_beside_and_renamed(
-    registered: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    atomic_writing: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     path = (tmp_path / "결과.bin").as_posix()
     catalog = DataCatalog.from_config({"result": {"type": kind, "filepath": path}})
@@ -367,7 +358,7 @@ def test_list_above_names_every_type_of_dataset_in_the_catalog() -> None:
     assert kinds - never_saved - folders == set(make_data())
 
 
-def test_registration_covers_both_names_of_local_files(registered: None) -> None:
+def test_registration_covers_both_names_of_local_files(atomic_writing: None) -> None:
     assert fsspec.get_filesystem_class("file") is AtomicLocalFileSystem
     assert fsspec.get_filesystem_class("local") is AtomicLocalFileSystem
     assert issubclass(AtomicLocalFileSystem, LocalFileSystem)

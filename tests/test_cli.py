@@ -5,12 +5,11 @@ import inspect
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
-import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,7 +18,6 @@ from click.testing import CliRunner
 from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DataCatalog, DatasetError
 
-from podium.atomic_files import write_files_atomically
 from podium.cli import cli, describe_error, tell_plain_errors
 from podium.errors import InputError
 from small_disk import SmallDisk
@@ -126,19 +124,9 @@ def test_full_disk_is_named_with_its_file_the_room_and_the_way_out(number: int, 
     assert message is not None and message.startswith(f"a file: {words}. ")
 
 
-@pytest.fixture
-def atomic_files() -> Iterator[None]:
-    """Write all local files as a run does, for one test alone."""
-    before = {name: fsspec.get_filesystem_class(name) for name in ("file", "local")}
-    write_files_atomically()
-    yield
-    for name, implementation in before.items():
-        fsspec.register_implementation(name, implementation, clobber=True)
-
-
 @pytest.mark.parametrize("kind", ["pandas.ParquetDataset", "pandas.CSVDataset", "json.JSONDataset", "weights"])
 def test_file_of_any_kind_that_finds_no_room_is_named_and_its_last_state_stays(
-    small_disk: SmallDisk, atomic_files: None, kind: str
+    small_disk: SmallDisk, atomic_writing: None, kind: str
 ) -> None:
     folder = small_disk.mount(2048)
     numbers = np.random.default_rng(0).random(100_000).astype(np.float32)

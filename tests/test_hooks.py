@@ -4,7 +4,6 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,15 +31,6 @@ PARAMETERS: dict[str, Any] = {
     "training": {"checkpoint_dir": "x"},
     "weights_dir": "x",
 }
-
-
-@pytest.fixture
-def own_registry() -> Iterator[None]:
-    """Give fsspec its own file systems back afterwards."""
-    before = {name: fsspec.get_filesystem_class(name) for name in ("file", "local")}
-    yield
-    for name, implementation in before.items():
-        fsspec.register_implementation(name, implementation, clobber=True)
 
 
 class Loader(dict[str, Any]):

@@ -1,13 +1,9 @@
 """The whole chain, run as its users run it: one process a run, on the drawn demo."""
 
-import hashlib
 import json
 import os
-import re
 import shutil
 import signal
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,72 +15,9 @@ from mlflow.entities import Run
 from PIL import Image
 
 from conftest import Project, ShareProject
+from small_project import SMALL, digest_results, start, wait_for_checkpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
-SMALL = {
-    "competitions": {"demo": {"draw": {"n_people": 10, "n_test_people": 3, "image_size_px": [40, 40]}}},
-    "recipes": {
-        "small": {
-            "based_on": "baseline",
-            "model": {"backbone": "test_resnet", "drop_rate": 0.1},
-            "input": {"size_px": [32, 32]},
-            "mixing": {"mixup_alpha": 0.2, "cutmix_alpha": 0.5, "batch_share": 0.5},
-            "sampler": "weighted",
-            "epochs": 4,
-            "batch_size": 8,
-            "early_stopping_epochs": 4,
-        }
-    },
-    "recipe": "small",
-    "splitting": {"n_folds": 2},
-    "training": {"num_workers": 0, "progress": False},
-}
-
-
-def digest_results(project: Project) -> dict[str, str]:
-    """Digest what a run leaves behind: the split, weights, probabilities and the submission."""
-    data = project.folder / "data"
-    files = [
-        *data.glob("06_models/demo/*/*/weights.safetensors"),
-        *data.glob("07_model_output/demo/members/*/*/oof.parquet"),
-        *data.glob("07_model_output/demo/members/*/*/test_probabilities.parquet"),
-        project.find_one("03_primary/demo/folds.parquet/*/folds.parquet"),
-        project.find_one("07_model_output/demo/submission.csv/*/submission.csv"),
-    ]
-    names = [re.sub(r"\d{4}-\d\d-\d\dT[\d.]+Z/", "", file.relative_to(data).as_posix()) for file in files]
-    return {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in zip(names, files, strict=True)}
-
-
-def start(project: Project, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        project.command("run", *arguments), cwd=project.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, start_new_session=True,
-    )  # fmt: skip
-
-
-def wait_for_checkpoint(project: Project, process: subprocess.Popen[str], fold: int, n_epochs: int) -> None:
-    """Wait until fold ``fold`` has finished ``n_epochs`` epochs."""
-    seen: set[int] = set()
-    for _ in range(20000):
-        for file in (project.folder / "data").glob(f"06_models/demo/*/fold_{fold}/checkpoints/last.ckpt"):
-            seen.add(file.stat().st_mtime_ns)
-        if len(seen) >= n_epochs:
-            return
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.01)
-    pytest.fail("no checkpoint appeared")
-
-
-@pytest.fixture(scope="session")
-def finished(share_project: ShareProject) -> tuple[Project, str]:
-    """A project after one undisturbed run, without workers, and what that told; to be read only."""
-
-    def prepare(project: Project) -> str:
-        project.configure(**SMALL)
-        return project.run(PYTHONHASHSEED="0").stdout
-
-    return share_project("finished", prepare)
 
 
 @pytest.fixture(scope="session")
@@ -105,13 +38,12 @@ def test_same_bytes_whatever_workers_hash_seed_and_directory_order(
 ) -> None:
     first = digest_results(finished[0])
     assert len(first) == 2 * 3 + 2
-    for workers, hash_seed in ((1, "1"), (4, "4242")):
-        project = make_project(f"workers_{workers}")
-        project.configure(**{**SMALL, "training": {"num_workers": workers, "progress": False}})
-        # the same files, created in another order, so that directories list them in another order
-        copy_in_reverse(finished[0].folder / "data" / "01_raw", project.folder / "data" / "01_raw")
-        project.run(PYTHONHASHSEED=hash_seed)
-        assert digest_results(project) == first
+    project = make_project("workers")
+    project.configure(**{**SMALL, "training": {"num_workers": 3, "progress": False}})
+    # the same files, created in another order, so that directories list them in another order
+    copy_in_reverse(finished[0].folder / "data" / "01_raw", project.folder / "data" / "01_raw")
+    project.run(PYTHONHASHSEED="4242")
+    assert digest_results(project) == first
 
 
 def copy_in_reverse(source: Path, target: Path) -> None:
@@ -121,43 +53,39 @@ def copy_in_reverse(source: Path, target: Path) -> None:
         shutil.copy(file, copy)
 
 
-def test_killed_in_the_middle_of_training_then_run_again_gives_the_bytes_of_an_undisturbed_run(
+def test_killed_and_interrupted_in_the_middle_of_training_a_run_loses_no_finished_epoch_and_ends_in_the_same_bytes(
     finished: tuple[Project, str], make_project: Callable[[str], Project]
 ) -> None:
-    killed = make_project("killed")
-    killed.configure(**SMALL)
-    for fold, n_epochs in ((0, 2), (1, 1)):
-        process = start(killed)
-        wait_for_checkpoint(killed, process, fold, n_epochs)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    killed.run()
-    assert digest_results(killed) == digest_results(finished[0])
-    history = killed.find_one("07_model_output/demo/members/*/fold_0/history.parquet")
-    assert pd.read_parquet(history)["epoch"].tolist() == list(range(4))
-    assert not list((killed.folder / "data").glob("06_models/demo/*/*/checkpoints")), "checkpoints outlive their fold"
-
-
-def test_interrupted_by_ctrl_c_a_run_loses_no_finished_epoch_and_leaves_nothing_half_written(
-    make_project: Callable[[str], Project],
-) -> None:
-    project = make_project("interrupted")
+    project = make_project("disturbed")
     project.configure(**SMALL)
+    process = start(project)
+    wait_for_checkpoint(project, process, fold=0, n_epochs=2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    left = set((project.folder / "data").rglob("*.partial"))
+
     process = start(project)
     wait_for_checkpoint(project, process, fold=1, n_epochs=1)
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=180)
     assert process.returncode != 0
+    assert "going on from its last finished epoch" in output
     assert "Traceback" not in output
-    assert not list((project.folder / "data").rglob("*.partial"))
+    assert set((project.folder / "data").rglob("*.partial")) <= left, "Ctrl-C leaves nothing half written"
     first_fold = project.find_one("06_models/demo/*/fold_0/weights.safetensors")
     saved_at = first_fold.stat().st_mtime_ns
+
     done = project.run()
     assert "fold 0 of small" in done.stdout and "trained before" in done.stdout
     assert "going on from its last finished epoch" in done.stdout
     assert first_fold.stat().st_mtime_ns == saved_at
+    assert digest_results(project) == digest_results(finished[0])
+    for fold in (0, 1):
+        history = project.find_one(f"07_model_output/demo/members/*/fold_{fold}/history.parquet")
+        assert pd.read_parquet(history)["epoch"].tolist() == list(range(4))
+    assert not list((project.folder / "data").glob("06_models/demo/*/*/checkpoints")), "checkpoints outlive their fold"
     runs = mlflow_runs(project)
-    assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED"]
+    assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED", "RUNNING"], "a killed run cannot say so"
 
 
 def test_second_run_decodes_and_trains_nothing_and_gives_the_same_submission(
@@ -244,7 +172,7 @@ def test_a_competition_without_a_test_part_in_korean_ends_in_scores(make_project
     project.configure(
         **{
             **SMALL,
-            "recipes": {"작은 모델": {**SMALL["recipes"]["small"], "epochs": 1}},  # type: ignore[index]
+            "recipes": {"작은 모델": {**SMALL["recipes"]["small"], "epochs": 1}},
             "recipe": "작은 모델",
             "competitions": {"문서 분류": {"format": "image_folder", "root": "data/01_raw/문서"}},
         }

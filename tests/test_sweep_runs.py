@@ -3,15 +3,14 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
 from conftest import Project
+from small_project import wait_for_checkpoint
 
 RECIPES = {
     "작은": {"based_on": "baseline", "epochs": 2},
@@ -34,19 +33,20 @@ def list_members(project: Project) -> set[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # on a busy machine; a minute on a quiet one
 def test_worker_that_is_stopped_gives_its_trial_back_and_the_next_one_goes_on_from_its_last_epoch(
-    make_project: Callable[[str], Project],
+    sample_project: tuple[Project, str], make_project: Callable[[str], Project]
 ) -> None:
     project = make_project("sweep")
     configure(project)
+    project.take_pictures(sample_project[0], "data/sample")
     arguments = (
         "--env",
         "sample",
         "--pipelines",
         "sweep",
         "--params",
-        "sweep=밤,recipes.작은.epochs=25,training.num_workers=1",
+        "sweep=밤,recipes.작은.epochs=15,training.num_workers=1",
     )
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+    environment = {**os.environ, "PYTHONUTF8": "1"}
     with subprocess.Popen(
         project.command("run", *arguments),
         cwd=project.folder,
@@ -56,7 +56,7 @@ def test_worker_that_is_stopped_gives_its_trial_back_and_the_next_one_goes_on_fr
         text=True,
         encoding="utf-8",
     ) as worker:
-        wait_for(project.folder, worker, "data/sample/06_models/demo/*/fold_1/checkpoints/last.ckpt")
+        wait_for_checkpoint(project, worker, fold=1, n_epochs=1, data="data/sample")
         worker.send_signal(signal.SIGINT)
         said, _ = worker.communicate(timeout=400)
     assert worker.returncode == 0, said
@@ -64,7 +64,7 @@ def test_worker_that_is_stopped_gives_its_trial_back_and_the_next_one_goes_on_fr
     trials = pd.read_csv(project.find_one("sample/08_reporting/demo/sweeps/밤/trials.csv"))
     assert trials["state"].tolist() == ["waiting", "waiting"]
 
-    done = project.run(*arguments, **environment)
+    done = project.run(*arguments)
     assert "the worker ends: every trial that was to be begun has ended" in done.stdout
     trials = pd.read_csv(project.find_one("sample/08_reporting/demo/sweeps/밤/trials.csv"))
     assert trials[["key", "state", "tries"]].to_numpy().tolist() == [["작은", "finished", 2], ["큰", "finished", 1]]
@@ -72,17 +72,6 @@ def test_worker_that_is_stopped_gives_its_trial_back_and_the_next_one_goes_on_fr
     assert "going on from its last finished epoch" in log
     assert list_members(project) == {"작은/fold_1", "큰/fold_1"}
     history = pd.read_parquet(project.find_one("sample/07_model_output/demo/members/작은-*/fold_1/history.parquet"))
-    assert history["epoch"].tolist() == list(range(25))
+    assert history["epoch"].tolist() == list(range(15))
     kept = [path.name for path in (project.folder / "data/sample/05_model_input").rglob("*.*") if path.is_file()]
     assert kept == [], "tables that depend on a recipe were kept in memory"
-
-
-def wait_for(folder: Path, worker: "subprocess.Popen[str]", pattern: str) -> None:
-    """Wait for a file, as long as the worker lives."""
-    began = time.monotonic()
-    while worker.poll() is None and time.monotonic() - began < 400:
-        if list(folder.glob(pattern)):
-            return
-        time.sleep(0.05)
-    assert worker.stdout is not None
-    pytest.fail(f"there was never a {pattern}: {worker.stdout.read()}")

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+from podium.backup.manifest import Manifest
+from podium.backup.mirror import read_manifests
+from podium.backup.store import Store
+
 
 def write(path: Path, text: str) -> Path:
     """Write a file as everything here does: under another name, then renamed."""
@@ -19,3 +23,9 @@ def read_all(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith(".")
     }
+
+
+def read_newest(store: Store) -> Manifest:
+    """Read what the newest backup holds; an empty one where there is none yet."""
+    manifests = read_manifests(store)
+    return manifests[max(manifests)] if manifests else Manifest({}, "", False)

@@ -6,35 +6,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from backup.files import write
+from backup.files import read_newest, write
 from podium.backup.config import BackupConfig
-from podium.backup.manifest import Manifest
-from podium.backup.mirror import read_manifests
 from podium.backup.ownership import Owner, take_over
 from podium.backup.process import BackupProcess
 from podium.backup.store import Store
 from podium.errors import InputError
+from processes import is_alive, wait_until
 from services.object_store import ACCESS_KEY, SECRET_KEY, ObjectStore
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="backups need POSIX")
-
-
-def wait_for(condition: Callable[[], object], timeout_s: float = 120.0) -> None:
-    for _ in range(int(timeout_s / 0.02)):
-        if condition():
-            return
-        time.sleep(0.02)
-    pytest.fail("it never came to that")
-
-
-def read_newest(store: Store) -> Manifest:
-    manifests = read_manifests(store)
-    return manifests[max(manifests)] if manifests else Manifest({}, "", False)
 
 
 def test_what_is_written_meanwhile_is_mirrored_without_a_word_and_the_rest_at_the_end(
@@ -44,13 +29,13 @@ def test_what_is_written_meanwhile_is_mirrored_without_a_word_and_the_rest_at_th
     path = write(config.data_dir / "06_models/꽃/last.ckpt", "epoch 1")
     process = BackupProcess(config, {})
     process.start()
-    wait_for(lambda: "backing up to" in caplog.text)
+    wait_until(lambda: "backing up to" in caplog.text)
     time.sleep(0.5)
     assert store.list_names("manifests") == [], "the run does not work yet"
     process.require_start(30.0)
-    wait_for(lambda: read_newest(store).n_bytes == 7)
+    wait_until(lambda: read_newest(store).n_bytes == 7)
     write(path, "epoch 10")
-    wait_for(lambda: read_newest(store).n_bytes == 8)
+    wait_until(lambda: read_newest(store).n_bytes == 8)
     write(path, "epoch 100")
     assert process.finish()
     assert read_newest(store).n_bytes == 9
@@ -107,7 +92,7 @@ def test_process_that_was_killed_is_started_again_for_the_rest(config: BackupCon
     process.require_start(30.0)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
-    wait_for(lambda: process.pid is None)
+    wait_until(lambda: process.pid is None)
     write(config.data_dir / "06_models/a", "a")
     assert process.finish()
     assert set(read_newest(store).files) == {"data/06_models/a"}
@@ -137,9 +122,9 @@ def test_run_that_is_killed_or_interrupted_leaves_a_process_that_sends_the_rest_
     ) as run:  # fmt: skip
         assert run.stdout is not None
         pid = int(run.stdout.readline())
-        wait_for(lambda: store.list_names("manifests"))
+        wait_until(lambda: store.list_names("manifests"))
         write(config.data_dir / "06_models/a", "written last")
         time.sleep(0.1)
         run.send_signal(number)
-    wait_for(lambda: set(read_newest(store).files) == {"data/06_models/a"})
-    wait_for(lambda: not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes())
+    wait_until(lambda: set(read_newest(store).files) == {"data/06_models/a"})
+    wait_until(lambda: not is_alive(pid))

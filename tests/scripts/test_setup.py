@@ -13,6 +13,7 @@ import pytest
 
 import environment
 import setup
+from processes import wait_until
 
 AddVenv = Callable[[Path], Path]
 
@@ -96,13 +97,6 @@ def start_driver(root: Path) -> subprocess.Popen[str]:
     """Start a set-up in a process of its own."""
     code = DRIVER.format(scripts=str(SCRIPTS), tests=str(Path(__file__).parent), root=str(root))
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def wait_for(path: Path, timeout_s: float = 90) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path.name} never came"
-        time.sleep(0.01)
 
 
 def test_first_call_sets_up_and_second_does_nothing(root: Path, steps: Steps) -> None:
@@ -216,7 +210,7 @@ def test_environment_that_does_not_work_is_built_once_more_from_nothing(
 def test_killed_set_up_is_finished_by_the_next(root: Path) -> None:
     (root / "hold").touch()
     first = start_driver(root)
-    wait_for(root / "installed")
+    wait_until((root / "installed").exists)
     first.kill()
     assert first.wait() == -signal.SIGKILL
     (root / "hold").unlink()
@@ -231,7 +225,7 @@ def test_killed_set_up_is_finished_by_the_next(root: Path) -> None:
 def test_two_set_ups_at_once_work_one_after_the_other(root: Path) -> None:
     (root / "hold").touch()
     first = start_driver(root)
-    wait_for(root / "installed")
+    wait_until((root / "installed").exists)
     second = start_driver(root)
     assert second.stdout is not None
     assert "waiting" in second.stdout.readline()
@@ -253,7 +247,7 @@ with setup.hold_lock(Path({str(root)!r})) as lock:
 """
     script = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
     try:
-        wait_for(tmp_path / "begun")
+        wait_until((tmp_path / "begun").exists)
         script.kill()
         script.wait()
         with (root / setup.LOCK_NAME).open("w") as handle, pytest.raises(BlockingIOError):

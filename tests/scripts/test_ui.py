@@ -5,13 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import ui
+from processes import is_alive, wait_until
 
 # A server that starts a child, tells its number, and may refuse to go when asked.
 SERVER = """
@@ -42,16 +42,6 @@ def find_unused_port() -> int:
     """Let the system choose, so that tests at the same time do not meet."""
     with socket.create_server((ui.HOST, 0)) as probe:
         return port_of(probe)
-
-
-def is_alive(number: int) -> bool:
-    """Tell whether a process runs; one that ended and, as in some containers, is collected by nobody does not."""
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{number}/stat")
-    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def open_server(tmp_path: Path, port: int, mood: str = "polite") -> ui.Page:
@@ -100,10 +90,7 @@ def test_closing_ends_a_server_and_its_children(tmp_path: Path, monkeypatch: pyt
     assert is_alive(child)
     ui.close_pages([page], timeout_s=0.5)
     assert page.process.returncode == (-signal.SIGKILL if mood == "stubborn" else -signal.SIGTERM)
-    deadline = time.monotonic() + 60
-    while is_alive(child) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not is_alive(child)
+    wait_until(lambda: not is_alive(child), 60)
 
 
 def test_server_that_cannot_start_shows_what_it_said() -> None:

@@ -4,11 +4,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from podium.sweeps.plan import SweepPlan, make_plan
+from processes import wait_until
 
 RECIPES: dict[str, dict[str, Any]] = {"기준": {"epochs": 3}, "다른": {"based_on": "기준", "loss": {"name": "focal"}}}
 CHANGES = {"kind": "changes", "base": "기준", "changes": {"느림": {"optimizer": {"lr": 1e-5}}}, "seeds": [1, 2]}
@@ -92,11 +92,3 @@ def release(notes: Path, n_workers: int) -> None:
     """Let workers begin at the same moment, once all of them are there."""
     wait_until(lambda: sum(what == "ready" for what, *_ in read_notes(notes)) == n_workers)
     notes.with_name("start").touch()
-
-
-def wait_until(is_so: Callable[[], bool], for_s: float = 120.0) -> None:
-    """Wait for something, and fail when it does not come."""
-    began = time.monotonic()
-    while not is_so():
-        assert time.monotonic() - began < for_s
-        time.sleep(0.02)

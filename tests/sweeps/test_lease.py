@@ -8,7 +8,8 @@ import pytest
 from podium.sweeps.lease import Lease
 from podium.sweeps.queue import Queue
 from podium.sweeps.storage import Database
-from sweeps.small_sweeps import SCORES, plan_many, wait_until
+from processes import wait_until
+from sweeps.small_sweeps import SCORES, plan_many
 
 
 def test_lease_keeps_a_trial_longer_than_its_grace(laptop: Database) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from podium.sweeps import process as process_module
 from podium.sweeps.process import TrialCommand, run_trial
-from sweeps.small_sweeps import wait_until
+from processes import is_alive, wait_until
 
 HEAD = """
 import json, os, signal, subprocess, sys, time
@@ -26,14 +26,6 @@ def ask(fold, epoch):
     return json.loads(sys.stdin.readline())["end"]
 Path("pid").write_text(str(os.getpid()))
 """
-
-
-def is_alive(pid: int) -> bool:
-    """Say whether a process runs; one that ended and that nobody asked after does not."""
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
 
 
 def run(folder: Path, body: str, judge: Any = lambda fold, row: False, lost: Any = None, **request: Any) -> Any:

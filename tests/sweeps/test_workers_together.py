@@ -9,8 +9,9 @@ import pytest
 
 from podium.sweeps.queue import Queue
 from podium.sweeps.storage import Database
+from processes import wait_until
 from services.postgres import Postgres
-from sweeps.small_sweeps import plan_many, read_notes, release, start_worker, wait_until
+from sweeps.small_sweeps import plan_many, read_notes, release, start_worker
 
 
 def end(worker: "subprocess.Popen[str]") -> str:

@@ -2,19 +2,16 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score
 
-from podium.atomic_files import write_files_atomically
 from podium.vision import fit
 from podium.vision.augmentation import resolve_policy
 from podium.vision.callbacks import HistoryRow
@@ -355,7 +352,7 @@ def test_a_gpu_trains_in_bf16(fold: FoldData, tmp_path: Path) -> None:
 
 
 def test_disk_that_fills_up_in_the_middle_costs_an_epoch_and_changes_no_byte(
-    fold: FoldData, small_disk: SmallDisk, tmp_path: Path, atomic_files: None
+    fold: FoldData, small_disk: SmallDisk, tmp_path: Path, atomic_writing: None
 ) -> None:
     recipe = make_recipe()
     undisturbed = train(fold, tmp_path / "undisturbed", recipe)
@@ -373,13 +370,3 @@ def test_disk_that_fills_up_in_the_middle_costs_an_epoch_and_changes_no_byte(
     rows: list[HistoryRow] = []
     assert same_weights(train(fold, folder, recipe, rows), undisturbed)
     assert [row["epoch"] for row in rows] == [0, 1, 2, 3]
-
-
-@pytest.fixture
-def atomic_files() -> Iterator[None]:
-    """Write all local files as a run does, for one test alone."""
-    before = {name: fsspec.get_filesystem_class(name) for name in ("file", "local")}
-    write_files_atomically()
-    yield
-    for name, implementation in before.items():
-        fsspec.register_implementation(name, implementation, clobber=True)

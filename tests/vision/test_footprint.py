@@ -1,13 +1,11 @@
 """The files of a training take what was found out without training."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pytest
 
-from podium.atomic_files import AtomicWriter, write_files_atomically
+from podium.atomic_files import AtomicWriter
 from podium.datasets.weights import WeightsDataset
 from podium.vision.fit import FoldData
 from podium.vision.footprint import measure_footprint
@@ -15,19 +13,11 @@ from podium.vision.optimizers import list_optimizers, measure_state_share
 from podium.vision.recipe import OptimizerConfig
 from vision.test_fit import N_CLASSES, SPEC, fold, make_recipe, train  # noqa: F401  (a fixture)
 
+pytestmark = pytest.mark.usefixtures("atomic_writing")
+
 
 def count_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-
-
-@pytest.fixture(autouse=True)
-def atomic_files() -> Iterator[None]:
-    """Write all local files as a run does, for one test alone."""
-    before = {name: fsspec.get_filesystem_class(name) for name in ("file", "local")}
-    write_files_atomically()
-    yield
-    for name, implementation in before.items():
-        fsspec.register_implementation(name, implementation, clobber=True)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from podium.vision.callbacks import HistoryRow
 from podium.vision.fit import FittedFold, FoldData, fit_fold
 from podium.vision.hardware import Hardware, RankGroup
 from podium.vision.micro_batches import Division
+from processes import is_alive, wait_until
 from vision.shared_training import N_TRAIN, draw_fold, list_ranks, make_plan, start_node
 
 ALONE = Hardware(accelerator="cpu", precision="32-true", num_workers=0, num_threads=1)
@@ -55,21 +55,6 @@ def require_the_same(a: FittedFold, b: FittedFold) -> None:
     assert np.abs(a.test - b.test).max() < 1e-4
     for column in COLUMNS:
         assert a.history[column].to_numpy() == pytest.approx(b.history[column].to_numpy(), rel=1e-4), column
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until_gone(pids: list[int]) -> list[int]:
-    """Return those that are still there after ten seconds."""
-    end = time.monotonic() + 10
-    while time.monotonic() < end and any(map(is_alive, pids)):
-        time.sleep(0.05)
-    return [pid for pid in pids if is_alive(pid)]
 
 
 def list_listening() -> list[str]:
@@ -143,7 +128,7 @@ def test_what_telling_raises_ends_all_at_once_and_the_fold_goes_on_later(fold: F
     with pytest.raises(Pruned):
         fit_fold(plan, fold, 0, PAIR, tmp_path / "shared", on_epoch)
     assert len(set(ranks)) == 2
-    assert wait_until_gone(ranks) == []
+    wait_until(lambda: not any(map(is_alive, ranks)), 10)
     rows: list[HistoryRow] = []
     alone = fit_fold(plan, fold, 0, ALONE, tmp_path / "shared", rows.append)  # where and how is never what
     assert [row["epoch"] for row in rows] == [0, 1, 2]
@@ -181,7 +166,7 @@ def test_no_rank_outlives_a_killed_process(fold: FoldData, tmp_path: Path) -> No
     os.kill(node.pid, signal.SIGKILL)
     node.join()
     assert len(told[0][1]) == 2
-    assert wait_until_gone(told[0][1]) == []
+    wait_until(lambda: not any(map(is_alive, told[0][1])), 10)
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 0
 
 
