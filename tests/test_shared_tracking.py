@@ -111,7 +111,7 @@ def team_run(
     project = Project(folder)
     project.lay_out()
     backup = object_store.make_bucket("team-backup")
-    project.configure(**SMALL, backup={"url": f"{backup}/copies", "credentials": "store", "interval_s": 0.5})
+    project.configure(**SMALL, backup={"url": f"{backup}/copies", "credentials": "store"})
     store = {
         "key": "backup-key", "secret": SECRETS["key of backups"], "endpoint_url": object_store.endpoint_url,
         "client_kwargs": {"region_name": "us-east-1"},

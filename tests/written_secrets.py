@@ -106,7 +106,7 @@ def read_database(conninfo: str) -> Iterator[Written]:
 
 
 @contextmanager
-def watch_command_lines(pause_s: float = 0.05) -> Iterator[list[Written]]:
+def watch_command_lines(pause_s: float = 0.2) -> Iterator[list[Written]]:
     """Note the command line of every process of this machine meanwhile, as everybody on it may read them."""
     found: dict[bytes, None] = {}
     lines: list[Written] = []
