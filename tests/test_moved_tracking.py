@@ -54,7 +54,7 @@ def test_database_that_came_without_its_files_writes_beside_itself_once_the_old_
         (tmp_path / folder).mkdir()
         shutil.copy(first / "mlflow.db", tmp_path / folder)
     shutil.copytree(first / "mlruns", tmp_path / "old" / "mlruns")
-    assert follow_files(tmp_path / "old" / "mlflow.db") == [str(first / "mlruns")]
+    assert str(first / "mlruns") in follow_files(tmp_path / "old" / "mlflow.db")  # and that of MLflow's own experiment
     shutil.copy(tmp_path / "old" / "mlflow.db", tmp_path / "new")
     assert follow_files(tmp_path / "new" / "mlflow.db") == [], "files that are elsewhere on purpose stay there"
     shutil.rmtree(tmp_path / "old")
