@@ -109,6 +109,19 @@ def test_number_of_threads_changes_nothing(originals: list[Picture]) -> None:
     assert len(one) >= len(EDITS)
 
 
+def test_long_search_says_how_far_it_is(
+    originals: list[Picture], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("podium.copies.search._PAIRS_AT_ONCE", 1)
+    monkeypatch.setattr("podium.copies.search._MANY_BLOCKS", 10)
+    caplog.set_level("INFO", "podium")
+    search([*originals, EDITS["cut"](originals[0])])
+    said = [line.split() for line in caplog.messages if "pairs compared" in line]
+    assert 10 <= len(said) <= 19
+    done = [int(words[0]) for words in said]
+    assert done == sorted(set(done)) and done[-1] <= int(said[-1][2])
+
+
 def test_only_pairs_with_a_new_content_are_searched(originals: list[Picture]) -> None:
     contents = Contents([*originals, *(EDITS["cut"](picture) for picture in originals)])
     table = contents.table.assign(is_new=[False] * 10 + [True] * 2)

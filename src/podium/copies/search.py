@@ -1,5 +1,6 @@
 """Pairs of contents that show the same picture: near hashes, and what keypoints say, both proven by pixels."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from podium.copies.vocabulary import count_words, find_neighbours, learn_vocabul
 from podium.survey.keypoints import Keypoints, unpack_keypoints
 from podium.threads import limit_opencv_threads
 
+logger = logging.getLogger(__name__)
+
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Gray = npt.NDArray[np.uint8]
@@ -29,6 +32,7 @@ MIN_HASH_SIDE_PX = 64
 _N_NEAREST = 10
 _MOST_NEAR_HASHES = 20
 _READ_AT_ONCE, _PAIRS_AT_ONCE = 64, 256
+_MANY_BLOCKS = 40  # of pairs: half a minute; less is done before one wonders
 _LEAST_AT_A_GLANCE = 0.8
 _LEAST_AGREEING_ON_INK = 10
 _CUT_BELOW = 0.85
@@ -152,7 +156,16 @@ def search_pairs(
             return _prove(block, pictures, lambda numbers: read_keypoints([names[i] for i in numbers]), limits)
 
         blocks = [pairs[start : start + _PAIRS_AT_ONCE] for start in range(0, len(pairs), _PAIRS_AT_ONCE)]
-        rows = [row for proven in pool.map(prove, blocks) for row in proven]
+        rows = []
+        for n_done, proven in enumerate(pool.map(prove, blocks), start=1):
+            rows += proven
+            if len(blocks) >= _MANY_BLOCKS and n_done % (len(blocks) // 10) == 0:
+                logger.info(
+                    "%d of %d pairs compared, %d are copies",
+                    min(n_done * _PAIRS_AT_ONCE, len(pairs)),
+                    len(pairs),
+                    len(rows),
+                )
     found = pd.DataFrame(rows, columns=["left", "right", *list(COLUMNS)[2:]])
     ends = np.sort(found[["left", "right"]].to_numpy(np.int64), axis=1)
     table = found.assign(first=[names[i] for i in ends[:, 0]], second=[names[i] for i in ends[:, 1]])
