@@ -155,10 +155,15 @@ def interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def list_commands(mlflow_port: int, viz_port: int) -> dict[str, list[str]]:
-    """Name both servers' command lines by what the user calls them."""
+def list_commands(mlflow_port: int, viz_port: int, *of_viz: str) -> dict[str, list[str]]:
+    """Name both servers' command lines by what the user calls them.
+
+    Args:
+        mlflow_port, viz_port: Of loopback.
+        of_viz: Further arguments of Kedro-Viz.
+    """
     mlflow = ["mlflow", "ui", "--backend-store-uri", MLFLOW_STORE, "--host", HOST, "--port", str(mlflow_port)]
-    viz = ["kedro", "viz", "run", "--host", HOST, "--port", str(viz_port), "--no-browser"]
+    viz = ["kedro", "viz", "run", "--host", HOST, "--port", str(viz_port), "--no-browser", *of_viz]
     return {"MLflow": [sys.executable, "-m", *mlflow], "Kedro-Viz": [sys.executable, "-m", *viz]}
 
 
@@ -167,14 +172,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mlflow-port", type=int, default=5000, help="first port to try for MLflow (default: 5000)")
     parser.add_argument("--viz-port", type=int, default=4141, help="first port to try for Kedro-Viz (default: 4141)")
+    parser.add_argument("--env", help="environment whose tables and plots Kedro-Viz shows, as in kedro run")
+    parser.add_argument("--params", help="parameters for that, such as competition=NAME")
     options = parser.parse_args(arguments)
+    of_viz = [f"--{name}={value}" for name in ("env", "params") if (value := getattr(options, name))]
     os.chdir(Path(__file__).resolve().parent.parent)
     signal.signal(signal.SIGTERM, interrupt)
     pages: list[Page] = []
     try:
         mlflow_port = find_free_port(options.mlflow_port)
         ports = (mlflow_port, find_free_port(options.viz_port, taken=[mlflow_port]))
-        for (title, command), port in zip(list_commands(*ports).items(), ports, strict=True):
+        for (title, command), port in zip(list_commands(*ports, *of_viz).items(), ports, strict=True):
             pages.append(open_page(title, command, port))
         for page in pages:
             wait_until_open(page)

@@ -19,7 +19,8 @@ from fsspec.implementations.local import LocalFileSystem, get_umask
 from kedro.io import DataCatalog
 
 from podium import atomic_files
-from podium.atomic_files import AtomicLocalFileSystem, AtomicWriter
+from podium.atomic_files import AtomicLocalFileSystem, AtomicWriter, write_whole
+from small_disk import SmallDisk
 
 
 @pytest.fixture
@@ -361,3 +362,15 @@ def test_registration_covers_both_names_of_local_files(atomic_writing: None) -> 
     assert fsspec.get_filesystem_class("file") is AtomicLocalFileSystem
     assert fsspec.get_filesystem_class("local") is AtomicLocalFileSystem
     assert issubclass(AtomicLocalFileSystem, LocalFileSystem)
+
+
+def test_small_file_is_replaced_whole_and_stays_when_there_is_no_room(small_disk: SmallDisk) -> None:
+    path = small_disk.mount(512) / "파일"
+    write_whole(path, b"first")
+    write_whole(path, b"second")
+    assert path.read_bytes() == b"second"
+    small_disk.fill()
+    with pytest.raises(OSError, match="No space"):
+        write_whole(path, bytes(10**6))
+    assert path.read_bytes() == b"second"
+    assert [file.name for file in path.parent.iterdir() if file.name.startswith(".")] == []

@@ -88,7 +88,7 @@ def test_missing_file_is_named_with_what_would_make_it() -> None:
     missing = FileNotFoundError(errno.ENOENT, "No such file or directory", "data/얼굴/images.parquet")
     message = describe_error(chain(DatasetError("loading failed"), missing))
     assert message is not None
-    assert message.startswith("data/얼굴/images.parquet: no such file; ")
+    assert message.startswith("data/얼굴/images.parquet: no such file. ")
     assert message.endswith("kedro run")
 
 

@@ -2,11 +2,14 @@ import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from podium.digests import N_DIGITS, digest_table, digest_values
+from podium.digests import N_DIGITS, digest_probabilities, digest_table, digest_values
+from podium.probabilities import make_table
 
 TABLE = pd.DataFrame({"image_id": ["train/가.jpg", "train/b.jpg"], "fold": [0, 1]})
 
@@ -92,3 +95,16 @@ def test_digests_do_not_depend_on_the_hash_seed() -> None:
     }  # fmt: skip
     assert len(outputs) == 1
     assert outputs.pop().split()[1] == digest_table(TABLE)
+
+
+def test_probabilities_count_to_the_last_bit_and_come_back_from_a_file_as_they_were(tmp_path: Path) -> None:
+    said = np.array([[0.1, 0.9], [0.25, 0.75]], np.float32)
+    ids = pd.Series(["가", "나"])
+    table = make_table(ids, 0, said)
+    table.to_parquet(tmp_path / "table.parquet")
+    digest = digest_probabilities(table)
+    assert digest_probabilities(pd.read_parquet(tmp_path / "table.parquet")) == digest
+    nearly = said.copy()
+    nearly[0, 0] = np.nextafter(nearly[0, 0], np.float32(1))
+    others = [make_table(ids, 0, nearly), make_table(ids[::-1], 0, said), make_table(ids, 1, said), table.iloc[:1]]
+    assert len({digest, *map(digest_probabilities, others)}) == 5

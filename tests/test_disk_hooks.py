@@ -107,6 +107,16 @@ def test_what_can_be_made_again_goes_by_itself_only_when_asked_and_is_told(
     assert len(list((tmp_path / "자료" / "03_primary" / "꽃" / "a.csv").iterdir())) == 2, "old versions stay"
 
 
+def test_damaged_ledger_does_not_hide_that_there_is_no_room(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ledger = tmp_path / "자료" / "08_reporting" / "꽃" / "ledger.csv"
+    ledger.parent.mkdir(parents=True)
+    ledger.write_bytes(b"\xff\xfe broken")
+    hooks = make_hooks(tmp_path, quota_gb=1e-9, prune_when_short=True)
+    with pytest.raises(InputError, match="There is no room for"):
+        hooks.before_node_run(NODE, make_catalog(tmp_path / "자료"), {})
+    assert "nothing was deleted for room: " in caplog.text
+
+
 def test_pruning_itself_needs_no_room(tmp_path: Path) -> None:
     node = Node(do, "a", "b", name="delete_superseded", namespace="prune")
     make_hooks(tmp_path, quota_gb=1e-9).before_node_run(node, make_catalog(tmp_path / "자료"), {})

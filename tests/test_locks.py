@@ -1,5 +1,6 @@
 """One run of a competition at a time, and no lock that outlives its run."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from podium import locks
 from podium.errors import InputError
-from podium.locks import RunLock, release_all
+from podium.locks import RunLock, hold_file, release_all
 from small_disk import SmallDisk
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks of this kind are POSIX")
@@ -150,7 +152,7 @@ def test_file_is_held_by_one_process_at_a_time_and_the_other_waits(tmp_path: Pat
     path, log = tmp_path / "mlflow.db-lock", tmp_path / "log"
     code = (
         "import sys, time; from pathlib import Path; from podium.locks import hold_file\n"
-        "with hold_file(Path(sys.argv[1])), open(sys.argv[2], 'a') as log:\n"
+        "with hold_file(Path(sys.argv[1]), 'x'), open(sys.argv[2], 'a') as log:\n"
         "    for word in ('in', 'out'):\n"
         "        log.write(word + ' '); log.flush(); time.sleep(0.1)\n"
     )
@@ -180,3 +182,29 @@ def ask_elsewhere(path: Path) -> None:
     if asked.returncode:
         assert b"BlockingIOError" in asked.stderr
         raise BlockingIOError
+
+
+def test_disk_without_locks_is_told_and_holds_nobody_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(locks.fcntl, "flock", refuse)
+    monkeypatch.setattr(locks.fcntl, "lockf", refuse)
+    with hold_file(path, "표"):
+        RunLock(path, "꽃").acquire()
+    release_all()
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["표", "꽃"]
+
+
+def test_disk_that_fails_is_no_disk_without_locks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(locks.fcntl, "flock", fail)
+    monkeypatch.setattr(locks.fcntl, "lockf", fail)
+    with pytest.raises(OSError, match="broken"), hold_file(path, "표"):
+        pass
+    with pytest.raises(OSError, match="broken"):
+        RunLock(path, "꽃").acquire()

@@ -12,6 +12,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog, MemoryDataset
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.partitions import PartitionedDataset
+from kedro_datasets.text import TextDataset
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
@@ -20,9 +21,11 @@ from mlflow.protos.databricks_pb2 import UNAUTHENTICATED
 from conftest import ROOT
 from podium import run_tracking
 from podium.errors import InputError
-from podium.run_tracking import MAX_TAG_CHARACTERS, PARENT_VARIABLE, RunTracking
+from podium.run_tracking import RunTracking
 from podium.settings import CONFIG_LOADER_ARGS
 from podium.tracking import REQUEST_LIMITS
+from podium.tracking_calls import MAX_TAG_CHARACTERS
+from podium.tracking_place import PARENT_VARIABLE
 from podium.vision.recipe import Recipe
 
 
@@ -130,6 +133,20 @@ def test_file_that_was_not_written_becomes_no_artifact(told: Told, tmp_path: Pat
     assert told.artifacts == []
 
 
+@pytest.mark.parametrize(("kind", "is_told"), [("artifact", False), ("weights", True)])
+def test_large_file_stays_at_home_unless_it_is_weights(
+    told: Told, tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, is_told: bool
+) -> None:
+    path = (tmp_path / "보고서.html").as_posix()
+    for n_letters in (1000, 1001):
+        dataset = TextDataset(filepath=path, metadata={"mlflow": kind})
+        dataset.save(n_letters * "x")
+        with caplog.at_level("INFO", logger="podium.run_tracking"):
+            save(told, dataset, "", tracking={"largest_mb": 0.001})
+    assert told.artifacts == [(path, None)] * (2 if is_told else 1)
+    assert ("보고서.html is not copied to MLflow" in caplog.text) != is_told
+
+
 @pytest.mark.parametrize(
     ("metadata", "parameters", "is_told"),
     [
@@ -195,7 +212,7 @@ def context(store: str, parameters: dict[str, Any], tmp_path: Path, monkeypatch:
     experiment = {"name": tmp_path.name, "create_experiment_kwargs": {"artifact_location": str(tmp_path)}}
     mlflow_yml = {"server": {"mlflow_tracking_uri": store}, "tracking": {"experiment": experiment}}
     changed = {**parameters, "splitting": {**parameters["splitting"], "n_folds": 7}}
-    return SimpleNamespace(config_loader=Loader(mlflow=mlflow_yml, parameters=changed))
+    return SimpleNamespace(config_loader=Loader(mlflow=mlflow_yml, parameters=changed, globals={"data_root": "data"}))
 
 
 def begin(context: SimpleNamespace) -> RunTracking:
@@ -276,3 +293,17 @@ def test_name_or_password_that_the_server_cannot_read_is_refused_and_not_shown(
     with pytest.raises(InputError, match="plain letters") as error:
         begin(context)
     assert error.value.cases == [f"{name}: has others; let the admin make a user in a to z"]
+
+
+def test_another_folder_of_data_is_one_difference_and_the_others_are_sorted() -> None:
+    loader = OmegaConfigLoader(
+        str(ROOT / "conf"), env="sample", runtime_params={"competition": "demo"}, **CONFIG_LOADER_ARGS
+    )
+    loader["globals"] = {**loader["globals"], "data_root": "/큰/디스크"}
+    loader["parameters"] = {**loader["parameters"], "splitting": {**loader["parameters"]["splitting"], "seed": 7}}
+    told = list(map(str, run_tracking._compare_with_base(SimpleNamespace(config_loader=loader))))  # type: ignore[arg-type]
+    assert told[0] == "data_root: /큰/디스크 instead of data"
+    assert told[1:] == sorted(told[1:])
+    assert "splitting.n_folds: 2 instead of 3" in told
+    assert any(line.startswith("splitting.seed: 7") for line in told)
+    assert len([line for line in told if "/큰/디스크" in line]) == 1

@@ -56,11 +56,12 @@ def test_values_of_secret_variables_are_hidden_wherever_they_stand() -> None:
         "AWS_SECRET_ACCESS_KEY": "abcdefgh",
         "MLFLOW_TRACKING_PASSWORD": "abcdefghij",
         "PGPASSWORD": "short",
+        "AWS_ACCESS_KEY_ID": "mlflow",  # a name, and as such in many texts
         "AWS_WEB_IDENTITY_TOKEN_FILE": "/var/token",
         "EDITOR": "nano-editor",
     }
-    text = "abcdefghij abcdefgh short /var/token nano-editor"
-    assert hide_password(text, environment) == "*** *** short /var/token nano-editor"
+    text = "abcdefghij abcdefgh short mlflow /var/token nano-editor"
+    assert hide_password(text, environment) == "*** *** short mlflow /var/token nano-editor"
 
 
 def test_environment_of_the_process_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

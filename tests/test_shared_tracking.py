@@ -25,6 +25,7 @@ from conftest import ROOT, Project
 from services.object_store import ObjectStore
 from services.postgres import Postgres, find_free_port
 from services.tracking_server import TrackingServer
+from written_secrets import Written, find_secrets, read_bucket, read_database, read_folder, unfold, watch_command_lines
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -40,9 +41,17 @@ SMALL: dict[str, Any] = {
         }
     },
     "recipe": "작은",
+    "sweeps": {"밤": {"kind": "recipes", "recipes": ["작은"], "folds": [0]}},
     "splitting": {"n_folds": 2},
     "training": {"num_workers": 0, "progress": False},
     "ensemble": {"n_draws": 100},
+}
+
+# With letters that URLs and base64 write otherwise.
+SECRETS = {
+    "password of tracking": "Tr4ck+me/With=%Signs",
+    "password of sweeps": "Sw33p@per/+ 비밀번호",
+    "key of backups": "b4ckup+K3y/With=Signs&more",
 }
 
 # Runs where the project is nowhere to be found; what it needs comes from the registry.
@@ -60,19 +69,25 @@ print(json.dumps(model.predict(pandas.DataFrame({"image": files}))["target"].tol
 
 @dataclass(frozen=True)
 class TeamRun:
-    """What a member of the team did: the whole chain, then register.
+    """What a member of the team did, with a backup: the whole chain, then a sweep and register.
 
     Attributes:
         project: Where.
         environment: That lets the member in.
         trained: The run of the chain.
         output: What both commands printed.
+        command_lines: Of all processes meanwhile.
+        temporary: Folder that both had for temporary files.
+        backup: Bucket of the backup.
     """
 
     project: Project
     environment: dict[str, str]
     trained: Run
     output: str
+    command_lines: list[Written]
+    temporary: Path
+    backup: str
 
     @property
     def client(self) -> MlflowClient:
@@ -87,26 +102,44 @@ class TeamRun:
 
 
 @pytest.fixture(scope="module")
-def team_run(tracking_server: TrackingServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamRun]:
+def team_run(
+    tracking_server: TrackingServer, postgres: Postgres, object_store: ObjectStore,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[TeamRun]:  # fmt: skip
     folder = tmp_path_factory.mktemp("팀") / "프로젝트"
     folder.mkdir()
     project = Project(folder)
     project.lay_out()
-    project.configure(**SMALL)
-    local = {"server": {"mlflow_tracking_uri": tracking_server.url}}
-    (folder / "conf" / "local" / "mlflow.yml").write_text(yaml.safe_dump(local), encoding="utf-8")
+    backup = object_store.make_bucket("team-backup")
+    project.configure(**SMALL, backup={"url": f"{backup}/copies", "credentials": "store", "interval_s": 0.5})
+    store = {
+        "key": "backup-key", "secret": SECRETS["key of backups"], "endpoint_url": object_store.endpoint_url,
+        "client_kwargs": {"region_name": "us-east-1"},
+    }  # fmt: skip
+    local = {"mlflow": {"server": {"mlflow_tracking_uri": tracking_server.url}}, "credentials": {"store": store}}
+    for name, content in local.items():
+        (folder / "conf" / "local" / f"{name}.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
     make_repository(folder)
-    environment = tracking_server.add_user("minji")
+    environment = tracking_server.add_user("minji", SECRETS["password of tracking"])
+    temporary = folder.parent / "temporary"
+    temporary.mkdir()
+    others = {
+        "PODIUM_SWEEP_STORAGE": postgres.add_user("sweeper", SECRETS["password of sweeps"], "sweeps"),
+        "TMPDIR": str(temporary),
+    }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        done = project.run("--params", "recipes.작은.optimizer.lr=0.005")
-        registered = project.run("--pipelines", "register")
-        client = MlflowClient(tracking_server.url)
-        runs = client.search_runs([client.get_experiment_by_name("demo").experiment_id])
-        (trained,) = [run for run in runs if run.data.params]
-        output = "".join([done.stdout, done.stderr, registered.stdout, registered.stderr])
-        yield TeamRun(project, environment, trained, output)
+        with watch_command_lines() as command_lines:
+            done = project.run("--params", "recipes.작은.optimizer.lr=0.005", **others)
+            client = MlflowClient(tracking_server.url)
+            runs = client.search_runs([client.get_experiment_by_name("demo").experiment_id])
+            (trained,) = [run for run in runs if run.data.params]
+            again = project.run(
+                "--pipelines", "sweep,register", "--params", "sweep=밤,recipes.작은.optimizer.lr=0.005", **others
+            )
+        output = "".join([done.stdout, done.stderr, again.stdout, again.stderr])
+        yield TeamRun(project, environment, trained, output, command_lines, temporary, backup.removeprefix("s3://"))
 
 
 def make_repository(folder: Path) -> None:
@@ -155,11 +188,32 @@ def test_plots_weights_recipe_and_uncommitted_changes_lie_in_the_bucket(
     assert "+아직 커밋하지 않은 줄" in diff["Body"].read().decode()
 
 
-def test_no_password_is_told_to_anybody(team_run: TeamRun, object_store: ObjectStore, postgres: Postgres) -> None:
-    secrets = [team_run.environment["MLFLOW_TRACKING_PASSWORD"], postgres.password]
-    data = team_run.trained.data
-    told = json.dumps([data.tags, data.params], ensure_ascii=False) + team_run.output
-    assert not [secret for secret in secrets if secret in told]
+def test_no_secret_is_written_or_told_anywhere(
+    team_run: TeamRun, object_store: ObjectStore, tracking_server: TrackingServer, postgres: Postgres
+) -> None:
+    folder, client = team_run.project.folder, object_store.make_client()
+    credentials = folder / "conf" / "local" / "credentials.yml"
+    places = {  # by what surely stands there, which shows that it is read
+        "작은": [
+            ("project", read_folder(folder, lambda path: path == credentials)),
+            ("files in MLflow", read_bucket(client, tracking_server.bucket)),
+            ("MLflow's database", read_database(postgres.describe("mlflow"))),
+            ("queue of the sweep", read_database(postgres.describe("sweeps"))),
+            ("backup", read_bucket(client, team_run.backup)),
+            ("output", [("output", team_run.output.encode())]),
+        ],
+        "scrypt:": [("MLflow's users", read_database(postgres.describe("mlflow_auth")))],
+        "podium.backup": [("command lines", team_run.command_lines)],
+        "": [("temporary files", read_folder(team_run.temporary))],
+    }
+    secrets = {**SECRETS, "password of databases": postgres.password, "password of the admin": tracking_server.admin[1]}
+    for mark, group in places.items():
+        for place, written in group:
+            read = list(written)
+            assert not mark or find_secrets(read, {"mark": mark}), f"{place}: nothing of the run stands there"
+            assert find_secrets(read, secrets) == [], place
+    assert "1 trials, 1 finished" in team_run.output, "the sweep has to have been at work"
+    assert [name for name, _ in unfold(read_bucket(client, team_run.backup)) if name.endswith("(bundle)")]
 
 
 def test_registered_version_has_the_alias_scores_and_digests(team_run: TeamRun) -> None:
@@ -232,7 +286,7 @@ def ask(port: int, files: list[bytes]) -> requests.Response:
 TELLS = """
 import sys, threading
 from podium.tracking import TrackedRun, log_epoch, set_current_run, tell
-from podium.run_tracking import connect, find_experiment
+from podium.tracking_calls import connect, find_experiment
 from types import SimpleNamespace
 uri, mark, folder = sys.argv[1:]
 made = SimpleNamespace(artifact_location=folder or None, tags=None)

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +13,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UN
 from requests import HTTPError
 
 from podium import tracking
-from podium.tracking import TrackedRun, describe_error, find_run_id, log_epoch, set_current_run, tell
+from podium.tracking import TrackedRun, describe_error, find_run_id, log_epoch, set_current_run, tell, tell_tags
 
 ROW = {"fold": 1, "epoch": 4, "train_loss": 0.5, "val_macro_f1": 0.25, "lr": float("nan")}
 AWAY = MlflowException("connection refused", error_code=TEMPORARILY_UNAVAILABLE)
@@ -37,7 +37,10 @@ class Server:
         self._answer("begun")
         return "run-1"
 
-    def log_batch(self, run_id: str, metrics: list[Any]) -> None:
+    def log_batch(self, run_id: str, metrics: Sequence[Any] = (), tags: Sequence[Any] = ()) -> None:
+        if tags:
+            self._answer((run_id, {tag.key: tag.value for tag in tags}))
+            return
         self._answer((run_id, {metric.key: metric.value for metric in metrics}, metrics[0].step if metrics else None))
 
     def set_terminated(self, run_id: str, status: str) -> None:
@@ -93,8 +96,16 @@ def test_numbers_of_an_epoch_become_points_of_its_folds_curves_but_for_those_tha
     ]
 
 
+def test_tags_are_told_under_the_name_of_what_they_say(server: Server, begin: Callable[[], TrackedRun]) -> None:
+    run = begin()
+    tell_tags("training", {"devices": "2", "nodes": "1"})
+    run.end("FINISHED")
+    assert server.told[1] == ("run-1", {"training.devices": "2", "training.nodes": "1"})
+
+
 def test_nothing_is_told_and_no_run_is_named_without_one() -> None:
     log_epoch(1, ROW)
+    tell_tags("training", {"devices": "2"})
     assert find_run_id() is None
 
 

@@ -10,6 +10,7 @@ import io
 import os
 import sys
 import tempfile
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -104,6 +105,16 @@ class AtomicLocalFileSystem(LocalFileSystem):
         if self.auto_mkdir:
             self.makedirs(self._parent(path), exist_ok=True)
         return AtomicWriter(path, autocommit=kwargs.get("autocommit", True))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a small file whole or not at all, in the place of the one before.
+
+    Raises:
+        OSError: Its folder is not there or has no room; nothing has changed then.
+    """
+    with AtomicWriter(os.fspath(path), autocommit=True) as file:
+        file.write(data)
 
 
 def write_files_atomically() -> None:

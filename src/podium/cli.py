@@ -11,7 +11,8 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 
-from podium.disk.room import describe_bytes, measure_free
+from podium.byte_counts import describe_bytes
+from podium.disk.room import measure_free
 from podium.errors import InputError
 from podium.leaving import is_kedro_command, leave_now
 
@@ -64,24 +65,27 @@ def describe_error(error: BaseException) -> str | None:
     """Say what a user can do about an error, or None when it is no user's doing.
 
     Args:
-        error: As it came out of the run; Kedro wraps what happened inside a dataset.
+        error: As it came out of the run; Kedro wraps what happened inside a dataset, and
+            :mod:`podium.missing_hooks` adds what is missing.
 
     Returns:
         The first of its causes that speaks for itself: wrong input, a file that cannot be written or read, a dataset
         that was never made.
     """
+    missing = "".join(f"\n  - {note}" for note in getattr(error, "__notes__", ()))
+    remedy = missing or " If an earlier pipeline makes it, run that first: kedro run"
     for cause in _list_causes(error):
         if isinstance(cause, InputError):
             return str(cause)
         if isinstance(cause, FileNotFoundError) and cause.filename:
-            return f"{cause.filename}: no such file; if an earlier pipeline makes it, run that first: kedro run"
+            return f"{cause.filename}: no such file.{remedy}"
         if isinstance(cause, OSError) and cause.errno in FULL:
             return _describe_full_disk(cause)
         if isinstance(cause, OSError) and cause.errno in UNWRITABLE:
             place = cause.filename or "a file"
             return f"{place}: {cause.strerror}; check room and permissions, or set data_root in globals.yml"
         if isinstance(cause, DatasetError) and cause.__cause__ is None:
-            return f"{cause} If an earlier pipeline makes it, run that first: kedro run"
+            return f"{cause}{remedy}"
     return None
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, DatasetError
 from kedro.pipeline.node import Node
 
 from podium.disk.config import DiskConfig
 from podium.disk.predictions import FoldsToTrain, predict_image_store, predict_survey, predict_training
 from podium.disk.room import GB, Need, describe_needs, list_shortages, measure_free, require_room, sum_up
 from podium.disk.superseded import Superseded
+from podium.errors import InputError
 from podium.pipelines.ingestion.config import IngestionConfig
 from podium.pipelines.prune.config import PruneConfig
 from podium.pipelines.survey.config import SurveyConfig
@@ -53,12 +54,19 @@ class DiskHooks:
             self._tracking_dir = find_tracking_dir(self._context)
         limits = DiskConfig.model_validate(self._parameters.get("disk", {}))
         needs = predict_node(node, catalog, inputs, self._tracking_dir)
-        if list_shortages(needs, limits) and limits.prune_when_short:
-            delete_remakeable(self._parameters, catalog)
+        if limits.prune_when_short and list_shortages(needs, limits):  # a quota is measured file by file, so once
+            self._make_room(catalog)
         require_room(node.name, needs, limits, lambda: self._describe_remedy(catalog))
         if sum_up(needs) >= GB:
             free = measure_free(max(needs, key=lambda need: need.n_bytes).folder)
             logger.info("%s writes up to %s; %.1f GB are free", node.name, describe_needs(needs), free / GB)
+
+    def _make_room(self, catalog: DataCatalog) -> None:
+        """Delete what may go; where that cannot be found out, the numbers of what is missing are told all the same."""
+        try:
+            delete_remakeable(self._parameters, catalog)
+        except (InputError, DatasetError) as error:
+            logger.warning("nothing was deleted for room: %s", " ".join(str(error).split())[:300])
 
     def _describe_remedy(self, catalog: DataCatalog) -> str:
         """Say what could be pruned, whatever goes wrong with finding that out."""
@@ -73,7 +81,10 @@ class DiskHooks:
             logger.warning("what may go could not be listed: %s", " ".join(str(error).split())[:300])
             return f"{command} lists what may go"
         if not found:
-            return "nothing is superseded; delete something there, or name a larger disk as data_root in globals.yml"
+            return (
+                "nothing is superseded; delete something there, raise disk.quota_gb (PODIUM_QUOTA_GB) where that is "
+                "the limit, or name a larger disk as data_root in globals.yml"
+            )
         return f"{command} --params prune.delete=true makes room: {summarize(found)}"
 
 

@@ -43,7 +43,7 @@ def read_diff(folder: Path) -> str:
     Returns:
         At most a million characters; empty where nothing differs, or there is no repository.
     """
-    hidden = [f":(exclude,glob)**/{pattern}" for pattern in NEVER_SHOWN]
+    hidden = list_hidden()
     patch = _ask_git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff", "--", ":/", *hidden)
     new_files = _ask_git(
         folder, "-c", "core.quotePath=false", "ls-files", "--others", "--exclude-standard", "--full-name", "--", ":/",
@@ -56,6 +56,11 @@ def read_diff(folder: Path) -> str:
     if len(text) <= MAX_DIFF_CHARACTERS:
         return text
     return f"{text[:MAX_DIFF_CHARACTERS]}\n# cut here, after {MAX_DIFF_CHARACTERS} of {len(text)} characters\n"
+
+
+def list_hidden() -> list[str]:
+    """Write :data:`NEVER_SHOWN` as git takes what to leave out: pathspecs for the whole repository."""
+    return [f":(top,exclude,glob)**/{pattern}" for pattern in NEVER_SHOWN]
 
 
 def _ask_git(folder: Path, *arguments: str) -> str | None:

@@ -1,5 +1,6 @@
-"""One run of a competition at a time: tables that depend on the recipe have one place for all recipes."""
+"""Locks between processes: for a moment, and for a whole run, as tables have one place for all recipes."""
 
+import errno
 import logging
 import os
 import time
@@ -23,14 +24,36 @@ _POLL_S = 0.5
 _held: dict[Path, IO[str]] = {}
 
 
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What disks of other machines say that have no locks."""
+
+
 @contextmanager
-def hold_file(path: Path) -> Iterator[None]:
-    """Hold a lock for a moment, and wait as long as another process holds it; its end gives it back in any case."""
+def hold_file(path: Path, what: str) -> Iterator[None]:
+    """Hold a lock for a moment, and wait as long as another process holds it; its end gives it back in any case.
+
+    Args:
+        path: Of the lock; its folder is made when missing. A disk without locks is told, and holds nobody back.
+        what: Is written meanwhile, for the messages.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a", encoding="utf-8") as file:
         if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                logger.info("%s: waiting for another process that writes it", what)
+                fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError as error:
+                _require_no_locks(error, what)
         yield
+
+
+def _require_no_locks(error: OSError, what: str) -> None:
+    """Warn of a disk that has no locks; any other error goes on."""
+    if error.errno not in _NO_LOCKS:
+        raise error
+    logger.warning("%s: its disk has no locks; let one process at a time write there", what)
 
 
 class RunLock:
@@ -40,15 +63,21 @@ class RunLock:
     can be taken again, as after an interrupted run in a notebook.
     """
 
-    def __init__(self, path: Path, competition: str):
+    def __init__(self, path: Path, what: str):
+        """Name the lock.
+
+        Args:
+            path: Its file; the folder is made when missing.
+            what: One process at a time writes it, as a competition, a member, a backup; for the messages.
+        """
         self._path = path
-        self._competition = competition
+        self._what = what
 
     def acquire(self) -> None:
         """Take the lock, or say who has it.
 
         Raises:
-            InputError: Another process runs this competition; the message has its number.
+            InputError: Another process has it; the message has its number.
         """
         if self._path in _held:
             return
@@ -57,14 +86,16 @@ class RunLock:
         if fcntl is not None:
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except (BlockingIOError, PermissionError) as error:  # systems differ in how they say so
                 file.seek(0)
                 owner = file.read().strip() or "unknown"
                 file.close()
                 raise InputError(
-                    f"Another run of '{self._competition}' is active:",
+                    f"Another run of '{self._what}' is active:",
                     [f"process {owner} writes the same tables; wait for its end, or use a copy of the project"],
                 ) from error
+            except OSError as error:
+                _require_no_locks(error, self._what)
         with suppress(OSError):  # on a full disk the lock holds without the number, so that something can be deleted
             file.truncate(0)
             file.write(str(os.getpid()))

@@ -248,3 +248,21 @@ def _make_heatmap(confusion: npt.NDArray[np.int64], names: Sequence[str], showsc
 def _share_of_true(confusion: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     total = confusion.sum(axis=1, keepdims=True)
     return np.divide(confusion, total, out=np.zeros(confusion.shape), where=total > 0)
+
+
+def draw_note(text: str, title: str) -> Figure:
+    """Draw a picture that says why there is nothing to see."""
+    figure = Figure(figsize=(6.0, 2.0), layout="constrained")
+    axis = figure.subplots()
+    axis.set_axis_off()
+    axis.text(0.5, 0.5, text, ha="center", va="center", family=find_fonts())
+    figure.suptitle(title, fontsize=10, family=find_fonts())
+    return figure
+
+
+def plot_note(text: str, title: str) -> go.Figure:
+    """Draw the same as :func:`draw_note`, to look at in a browser."""
+    figure = go.Figure()
+    figure.add_annotation(text=text, showarrow=False)
+    figure.update_layout(title=title, template="plotly_white", width=600, height=300)
+    return figure

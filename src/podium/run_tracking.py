@@ -2,13 +2,14 @@
 
 import atexit
 import logging
+import math
 import os
 import time
 import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mlflow
 from kedro.config import OmegaConfigLoader
@@ -16,15 +17,13 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from mlflow import MlflowClient
-from mlflow.entities import Param, RunTag
-from mlflow.exceptions import MlflowException
+from mlflow.entities import Param
 from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.mlflow_tags import MLFLOW_GIT_COMMIT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from podium.differences import Difference, list_differences, walk_leaves
 from podium.errors import InputError, raise_if_any
 from podium.git_state import find_commit, read_diff
-from podium.locks import hold_file
 from podium.machine import describe_machine
 from podium.secrets import hide_password
 from podium.tracking import (
@@ -37,23 +36,25 @@ from podium.tracking import (
     refuses_credentials,
     set_current_run,
 )
+from podium.tracking_calls import (
+    MAX_PARAM_CHARACTERS,
+    connect,
+    cut_tags,
+    find_experiment,
+    log_artifact,
+    log_tags,
+    make_tags,
+)
+from podium.tracking_place import PARENT_VARIABLE, read_settings
 from podium.vision.recipe import Recipe
 
 with warnings.catch_warnings(record=True):
     # MLflow warns of a class of the plugin's, at every start and past any filter; no user can do anything about it.
     from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
 
-if TYPE_CHECKING:
-    from kedro_mlflow.config.kedro_mlflow_config import ExperimentOptions
-
 logger = logging.getLogger(__name__)
 
-PARENT_VARIABLE = "PODIUM_PARENT_RUN"
-"""Names the run that this one is a child of, as a trial is of its sweep."""
-
-MAX_TAG_CHARACTERS = 5000
-MAX_PARAM_CHARACTERS = 6000
-"""What every store of MLflow takes."""
+MB = 1_000_000
 
 MAX_TOLD = 20
 """Differences that the log lists; the tag has more."""
@@ -69,8 +70,8 @@ class RunTracking:
     - ``tags``: the values of a flat mapping
     - ``digests``: the digests in the attributes of a table
     - ``metrics``: every number of a nested mapping
-    - ``artifact``: the file, or files, just saved
-    - ``weights``: the same, unless ``tracking.weights`` is false
+    - ``artifact``: the file, or files, just saved, but for those beyond ``tracking.largest_mb``
+    - ``weights``: the same of any size, unless ``tracking.weights`` is false
     """
 
     def __init__(self) -> None:
@@ -84,9 +85,7 @@ class RunTracking:
     def after_context_created(self, context: KedroContext) -> None:
         self._context = context
         loader: Any = context.config_loader
-        if "mlflow" not in loader.config_patterns:
-            loader.config_patterns["mlflow"] = ["mlflow*", "mlflow*/**", "**/mlflow*"]
-        self._config = KedroMlflowConfig.model_validate(loader["mlflow"])
+        self._config = KedroMlflowConfig.model_validate(read_settings(loader))
         _export_credentials(loader, self._config.server.credentials)
 
     @hook_impl
@@ -134,7 +133,7 @@ class RunTracking:
         def begin() -> tuple[MlflowClient, str]:
             client = connect(uri)
             experiment_id = find_experiment(client, options)
-            run = client.create_run(experiment_id, tags=_cut(tags), run_name=run_name)
+            run = client.create_run(experiment_id, tags=cut_tags(tags), run_name=run_name)
             return client, str(run.info.run_id)
 
         run = TrackedRun(begin)
@@ -179,13 +178,13 @@ class RunTracking:
                 numbers = {f"{name}/{leaf}": float(x) for leaf, x in walk_leaves(data) if isinstance(x, int | float)}
                 yield lambda client, run_id: log_metrics(client, run_id, numbers, 0, time.time_ns() // 1_000_000)
             case "artifact":
-                yield from _describe_files(dataset, name, data)
-            case "weights" if self._keeps_weights():
-                yield from _describe_files(dataset, name, data)
+                yield from _describe_files(dataset, name, data, self._read_options().largest_mb)
+            case "weights" if self._read_options().weights:
+                yield from _describe_files(dataset, name, data, math.inf)
 
-    def _keeps_weights(self) -> bool:
+    def _read_options(self) -> TrackingConfig:
         assert self._context is not None
-        return TrackingConfig.model_validate(self._context.config_loader["parameters"].get("tracking", {})).weights
+        return TrackingConfig.model_validate(self._context.config_loader["parameters"].get("tracking", {}))
 
     def _describe_recipe(self, recipe: Recipe) -> Iterator[Action]:
         plain = recipe.model_dump(mode="json")
@@ -193,50 +192,8 @@ class RunTracking:
         _tell_differences(f"recipe {recipe.name} differs from the defaults of recipes", differences)
         params = [Param(f"recipe.{leaf}", str(value)[:MAX_PARAM_CHARACTERS]) for leaf, value in walk_leaves(plain)]
         tags = {MLFLOW_RUN_NAME: f"{recipe.name} ({self._pipeline_name})", "differences.recipe": _write(differences)}
-        yield lambda client, run_id: client.log_batch(run_id, params=params, tags=_make_tags(tags))
+        yield lambda client, run_id: client.log_batch(run_id, params=params, tags=make_tags(tags))
         yield lambda client, run_id: client.log_dict(run_id, plain, "recipe.yml")
-
-
-def connect(uri: str) -> MlflowClient:
-    """Make a client of a server or a database.
-
-    A new database gets its tables now. Two processes that do so at once in one SQLite file leave it broken, so one
-    waits for the other.
-    """
-    path = uri.removeprefix("sqlite:///")
-    if path == uri:
-        return MlflowClient(uri)
-    with hold_file(Path(f"{path}-lock")):
-        return MlflowClient(uri)
-
-
-def find_experiment(client: MlflowClient, options: "ExperimentOptions") -> str:
-    """Return the id of an experiment by name; it is made, or brought back, when it has to be."""
-    found = client.get_experiment_by_name(options.name)
-    if found is None:
-        made_with = options.create_experiment_kwargs
-        try:
-            return str(client.create_experiment(options.name, made_with.artifact_location, made_with.tags))
-        except MlflowException:
-            found = client.get_experiment_by_name(options.name)  # another run made it meanwhile
-            if found is None:
-                raise
-    if found.lifecycle_stage == "deleted" and options.restore_if_deleted:
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
-
-
-def log_tags(client: MlflowClient, run_id: str, name: str, values: dict[str, str]) -> None:
-    """Set tags, each named ``<name>.<key>``, in one request."""
-    client.log_batch(run_id, tags=_make_tags({f"{name}.{key}": value for key, value in values.items()}))
-
-
-def _make_tags(values: dict[str, str]) -> list[RunTag]:
-    return [RunTag(key, value) for key, value in _cut(values).items()]
-
-
-def _cut(values: dict[str, str]) -> dict[str, str]:
-    return {key: str(value)[:MAX_TAG_CHARACTERS] for key, value in values.items()}
 
 
 def _export_credentials(loader: Any, name: str | None) -> None:
@@ -261,7 +218,8 @@ def _require_plain_credentials() -> None:
 def _compare_with_base(context: KedroContext) -> list[Difference]:
     """List what the environment, ``conf/local`` and ``--params`` change of ``conf/base``.
 
-    Paths are made of the competition, so the same one is chosen on both sides.
+    Paths are made of the competition and of the folder of data, so both are the same on either side: another folder is
+    one difference, not one of each path in it. Sorted, since files of settings are read in an order that changes.
     """
     from podium import settings
 
@@ -273,7 +231,10 @@ def _compare_with_base(context: KedroContext) -> list[Difference]:
         runtime_params={"competition": parameters["competition"]},
         **options,
     )
-    return list_differences(parameters, base["parameters"])
+    ours, theirs = ({"data_root": loader["globals"]["data_root"]} for loader in (context.config_loader, base))
+    base["globals"] = {**base["globals"], **ours}
+    differences = list_differences(parameters, base["parameters"])
+    return list_differences(ours, theirs) + sorted(differences, key=lambda difference: difference.leaf)
 
 
 def _tell_differences(heading: str, differences: list[Difference]) -> None:
@@ -311,13 +272,13 @@ def _log_diff(client: MlflowClient, run_id: str, folder: Path) -> None:
         client.log_text(run_id, diff, "uncommitted.diff")
 
 
-def _describe_files(dataset: Any, name: str, data: Any) -> Iterator[Action]:
+def _describe_files(dataset: Any, name: str, data: Any, largest_mb: float) -> Iterator[Action]:
     for path, folder in _list_files(dataset, name, data):
-        yield partial(_log_artifact, path, folder)
-
-
-def _log_artifact(path: str, folder: str | None, client: MlflowClient, run_id: str) -> None:
-    client.log_artifact(run_id, path, folder)
+        n_mb = Path(path).stat().st_size / MB
+        if n_mb > largest_mb:
+            logger.info("%s is not copied to MLflow: %.0f MB, tracking.largest_mb is %g", path, n_mb, largest_mb)
+        else:
+            yield partial(log_artifact, path, folder)
 
 
 def _list_files(dataset: Any, name: str, data: Any) -> Iterator[tuple[str, str | None]]:

@@ -9,7 +9,7 @@ HIDDEN = "***"
 MIN_HIDDEN_LENGTH = 6
 """Shorter values of variables are not looked for in texts: they would be found in ordinary words."""
 
-_SECRET_WORDS = r"password|passwd|pwd|secret|token|access_?key|account_?key|api_?key|signature|credential"
+_SECRET_WORDS = r"password|passwd|pwd|secret|token|access_?key(?!_?id)|account_?key|api_?key|signature|credential"
 _SECRET_NAME = re.compile(rf"(?:{_SECRET_WORDS})", re.IGNORECASE)
 _USER_AND_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^/\s:@]*):\S*@", re.IGNORECASE)
 _TOKEN_AS_USER = re.compile(r"(?P<scheme>https?://)[^/\s]+@", re.IGNORECASE)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from podium.secrets import hide_password
 
@@ -48,11 +48,14 @@ class TrackingConfig(BaseModel):
 
     Attributes:
         weights: Whether it gets a copy of every fold's weights.
+        largest_mb: In MB; a larger file is not copied, weights aside: the report of a large competition has a picture
+            of every image.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     weights: bool = True
+    largest_mb: float = Field(50.0, ge=0)
 
 
 class TrackedRun:
@@ -202,6 +205,17 @@ def log_epoch(fold: int, row: dict[str, Any]) -> None:
     values = {f"fold_{fold}/{name}": float(value) for name, value in row.items() if name not in ("fold", "epoch")}
     step, time_ms = int(row["epoch"]), time.time_ns() // 1_000_000
     tell(lambda client, run_id: log_metrics(client, run_id, values, step, time_ms))
+
+
+def tell_tags(name: str, values: dict[str, str]) -> None:
+    """Set tags of the present run, each named ``<name>.<key>``; nothing, when no run is tracked."""
+
+    def set_tags(client: "MlflowClient", run_id: str) -> None:
+        from mlflow.entities import RunTag
+
+        client.log_batch(run_id, tags=[RunTag(f"{name}.{key}", value) for key, value in values.items()])
+
+    tell(set_tags)
 
 
 def log_metrics(client: "MlflowClient", run_id: str, values: dict[str, float], step: int, time_ms: int) -> None:

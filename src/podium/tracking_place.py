@@ -1,8 +1,22 @@
-"""Where MLflow is told of runs, known without importing MLflow."""
+"""Where MLflow is told of runs, and as whose child, known without importing MLflow."""
 
 from typing import Any
 
+PARENT_VARIABLE = "PODIUM_PARENT_RUN"
+"""Names the run that the runs of a process are children of, as trials are of their sweep."""
+
 _PATTERNS = ["mlflow*", "mlflow*/**", "**/mlflow*"]  # as kedro-mlflow registers them, once it is imported
+
+
+def read_settings(config_loader: Any) -> dict[str, Any]:
+    """Read ``mlflow.yml``, through a loader that may not have heard of it.
+
+    Args:
+        config_loader: Of the Kedro context.
+    """
+    getattr(config_loader, "config_patterns", {}).setdefault("mlflow", _PATTERNS)
+    settings: dict[str, Any] = config_loader["mlflow"]
+    return settings
 
 
 def read_tracking_uri(config_loader: Any) -> str:
@@ -11,8 +25,7 @@ def read_tracking_uri(config_loader: Any) -> str:
     Args:
         config_loader: Of the Kedro context.
     """
-    getattr(config_loader, "config_patterns", {}).setdefault("mlflow", _PATTERNS)
-    return str(config_loader["mlflow"]["server"]["mlflow_tracking_uri"] or "")
+    return str(read_settings(config_loader)["server"]["mlflow_tracking_uri"] or "")
 
 
 def is_local(tracking_uri: str) -> bool:

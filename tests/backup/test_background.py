@@ -12,7 +12,7 @@ from backup.files import write
 from podium.backup import background
 from podium.backup.background import Background, Failures, Orders
 from podium.backup.config import BackupConfig
-from podium.backup.messages import Teller, format_bytes
+from podium.backup.messages import Teller
 from podium.backup.ownership import Owner, take_over
 from podium.backup.store import Store, open_store
 from podium.locks import RunLock
@@ -204,14 +204,6 @@ def test_messages_are_lines_of_json() -> None:
     Teller(stream).tell("log", "두\n줄", level="INFO")
     (line,) = stream.getvalue().splitlines()
     assert json.loads(line) == {"kind": "log", "text": "두\n줄", "level": "INFO"}
-
-
-@pytest.mark.parametrize(
-    ("n_bytes", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (2_340_000, "2.3 MB"), (4e12, "4000.0 GB")],
-)
-def test_sizes_are_for_people(n_bytes: float, text: str) -> None:
-    assert format_bytes(n_bytes) == text
 
 
 def test_git_and_the_lock_stay_out_of_what_others_see(config: BackupConfig, told: Told, tmp_path: Path) -> None:

@@ -107,6 +107,16 @@ def test_only_the_newest_patches_and_no_large_unknown_file_are_kept(
     assert len(patches) == git_bundle.KEEP_PATCHES
 
 
+@pytest.mark.parametrize("name", [".env", ".env.server", "열쇠/server.key", "my-credentials.yaml"])
+def test_unknown_file_that_may_hold_a_secret_is_in_no_patch(repository: Path, name: str) -> None:
+    (repository / name).parent.mkdir(exist_ok=True)
+    (repository / name).write_text("very-secret")
+    (repository / "new.py").write_text("d = 1")
+    _, patch = sorted(save(repository), key=lambda path: path.suffix)
+    assert "very-secret" not in patch.read_text()
+    assert "d = 1" in patch.read_text()
+
+
 def test_what_git_ignores_is_in_no_patch(repository: Path) -> None:
     commit(repository, ".gitignore", "data/\ncredentials.yml\n")
     (repository / "credentials.yml").write_text("secret")

@@ -1,6 +1,9 @@
 """One workspace writes a backup."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -46,3 +49,21 @@ def test_first_one_owns_the_backup_until_another_takes_it_over(store: Store) -> 
     require_ownership(store, second, may_begin=False)
     with pytest.raises(OwnedByAnotherError, match="gpu2"):
         require_ownership(store, first, may_begin=True)
+
+
+def test_runs_that_start_together_draw_one_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw() -> UUID:
+        time.sleep(0.05)  # so that all of them would be at it
+        return uuid4()
+
+    monkeypatch.setattr("podium.backup.ownership.uuid.uuid4", draw)
+    with ThreadPoolExecutor(4) as pool:
+        tokens = {own.token for own in pool.map(read_own, [tmp_path / "backup"] * 4)}
+    assert tokens == {read_own(tmp_path / "backup").token}
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"token": "a', b"[]"])
+def test_backup_whose_first_owner_was_killed_while_he_said_so_belongs_to_nobody(store: Store, torn: bytes) -> None:
+    store.put("owner.json", torn)
+    require_ownership(store, Owner("a", "gpu1"), may_begin=True)
+    require_ownership(store, Owner("a", "gpu1"), may_begin=False)

@@ -169,6 +169,6 @@ def test_disk_that_is_too_small_is_told_with_both_sizes_before_anything_is_writt
     elsewhere: BackupConfig, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restoring.shutil, "disk_usage", lambda folder: SimpleNamespace(free=100_000_016))
-    with pytest.raises(InputError, match=r"17 bytes are to come, 100\.0 MB are free"):
+    with pytest.raises(InputError, match=r"17 bytes are to come, 100 MB are free"):
         restore(store, Workspace.of(elsewhere), None, overwrite=False)
     assert not elsewhere.data_dir.exists()

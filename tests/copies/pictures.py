@@ -71,6 +71,14 @@ def spoil(image: Picture) -> Picture:
     return np.asarray(np.clip(0.8 * blurred + 40 + noise, 0, 255), dtype=np.uint8)
 
 
+def stamp(image: Picture) -> Picture:
+    """Stamp a page, over what is written there."""
+    page = image.copy()
+    cv2.rectangle(page, (250, 300), (440, 380), (90, 90, 90), 5)
+    cv2.putText(page, "RECEIVED", (262, 352), cv2.FONT_HERSHEY_DUPLEX, 1.1, (90, 90, 90), 3)
+    return page
+
+
 EDITS: dict[str, Callable[[Picture], Picture]] = {
     "saved smaller": lambda image: save_again(shrink(image, 0.6)),
     "cut": lambda image: save_again(cut(image, 0.6)),

@@ -11,11 +11,17 @@ import yaml
 from PIL import Image
 
 from conftest import ROOT
-from copies.pictures import EDITS, Contents, Picture, draw_form, draw_picture, save_again
+from copies.pictures import EDITS, Contents, Picture, draw_form, draw_picture, save_again, spoil, stamp
 from podium.copies.search import COLUMNS, Limits, find_near_hashes, search_pairs
 
 LIMITS = Limits(
-    max_bits=18, min_similarity=0.8, min_share=0.4, min_side_px=24, min_page_similarity=0.9, min_small_similarity=0.95
+    max_bits=18,
+    min_similarity=0.8,
+    min_share=0.4,
+    min_side_px=24,
+    min_page_similarity=0.9,
+    min_small_similarity=0.95,
+    min_ink=0.88,
 )
 
 
@@ -67,6 +73,16 @@ def test_picture_saved_anew_is_known_by_its_hash(originals: list[Picture]) -> No
 def test_pages_of_one_form_are_no_copies_and_a_page_saved_anew_is_one() -> None:
     pages = [draw_form(seed) for seed in range(4)]
     assert list_pairs(search([*pages, save_again(pages[2], 40)])) == [(2, 4)]
+
+
+def test_page_that_was_stamped_and_smeared_is_found_among_others_of_its_form() -> None:
+    pages = [draw_form(0), draw_form(1)]
+    copy = save_again(spoil(stamp(pages[1])), 60)
+    (row,) = search([*pages, copy]).itertuples()
+    assert (int(row.first), int(row.second), row.kind) == (1, 2, "edited")
+    assert row.change == "written on" and row.similarity >= LIMITS.min_ink
+    strict: dict[str, Any] = {**LIMITS.__dict__, "min_ink": 1.0}
+    assert search([pages[1], copy], Limits(**strict)).empty
 
 
 def test_parameters_say_what_counts(originals: list[Picture]) -> None:
@@ -146,16 +162,28 @@ def load(path: Path) -> Picture:
     return np.asarray(Image.open(path).convert("RGB"))
 
 
-@pytest.mark.parametrize("policy", ["light", "noisy"])
-def test_every_augmented_copy_of_a_real_face_is_found_and_no_two_faces_are_alike(
-    real_data_root: Path, policy: str
-) -> None:
+def augment_each(policy: str, pictures: list[Picture]) -> list[Picture]:
     from podium.vision.augmentation import build_policy
 
     steps = yaml.safe_load((ROOT / "conf/base/parameters/augmentation.yml").read_text(encoding="utf-8"))["policies"]
     augment = build_policy(steps[policy])
     augment.set_random_seed(1)
+    return [save_again(augment(image=picture)["image"], 85) for picture in pictures]
+
+
+@pytest.mark.parametrize("policy", ["light", "noisy"])
+def test_every_augmented_copy_of_a_real_face_is_found_and_no_two_faces_are_alike(
+    real_data_root: Path, policy: str
+) -> None:
     paths = sorted((real_data_root / "mask18_ffhq_utk/train/images").glob("*/*.jpg"))[:300:20]
     faces = [load(path) for path in paths]
-    copies = [save_again(augment(image=face)["image"], 85) for face in faces]
+    copies = augment_each(policy, faces)
     assert list_pairs(search([*faces, *copies])) == [(number, number + len(faces)) for number in range(len(faces))]
+
+
+def test_most_heavily_augmented_copies_of_real_pages_are_found_and_no_two_pages_are_alike(real_data_root: Path) -> None:
+    paths = sorted((real_data_root / "doc17_rvl_sroie/train").rglob("*.*"))[::9][:12]
+    pages = [load(path) for path in paths]
+    pairs = list_pairs(search([*pages, *augment_each("document_heavy", pages)]))
+    assert set(pairs) <= {(number, number + 12) for number in range(12)}
+    assert len(pairs) > 6

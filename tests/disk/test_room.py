@@ -1,7 +1,6 @@
 """What would not fit is refused with its numbers, before anything is written."""
 
 import os
-import re
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from podium.disk import room
 from podium.disk.config import DiskConfig
-from podium.disk.room import Need, describe_bytes, list_shortages, measure_free, measure_tree, require_room
+from podium.disk.room import Need, list_shortages, measure_free, measure_tree, require_room
 from podium.errors import InputError
 
 Usage = namedtuple("Usage", "total used free")
@@ -103,13 +102,3 @@ def test_tree_counts_a_file_with_two_names_once_and_follows_no_link(tmp_path: Pa
     (inner / "round").symlink_to(tmp_path / "tree")
     assert 100_000 <= measure_tree(tmp_path / "tree") < 130_000
     assert measure_tree(tmp_path / "nothing") == 0
-
-
-@pytest.mark.parametrize(
-    ("n_bytes", "told"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (999_600, "1.0 MB"), (12_345_678_901, "12.3 GB"),
-     (234_000_000, "234 MB"), (5 * 10**15, "5000 TB")],
-)  # fmt: skip
-def test_sizes_are_told_in_units_of_a_thousand(n_bytes: int, told: str) -> None:
-    assert describe_bytes(n_bytes) == told
-    assert re.fullmatch(r"[\d.]+ (bytes|kB|MB|GB|TB)", told)

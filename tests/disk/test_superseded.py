@@ -196,3 +196,17 @@ def test_identity_is_read_back_as_it_was_noted(tmp_path: Path) -> None:
     assert noted == {**digests, "preparation": "8x8-pad"}
     assert json.loads((tmp_path / "새 폴더" / IDENTITY_NAME).read_text(encoding="utf-8")) == noted
     assert [path.name for path in (tmp_path / "새 폴더").iterdir()] == [IDENTITY_NAME]
+
+
+def test_leftovers_are_listed_in_one_order_whatever_that_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("나", "가", "다"):
+        (tmp_path / f".{name}.partial").touch()
+    seen = list(os.walk(tmp_path))
+    orders = []
+    for reverse in (False, True):
+        shuffled = [(place, names, sorted(files, reverse=reverse)) for place, names, files in seen]
+        monkeypatch.setattr("podium.disk.superseded.os.walk", lambda _, shuffled=shuffled: iter(shuffled))
+        orders.append([item.path.name for item in list_partial([tmp_path], LATER)])
+    assert orders[0] == orders[1] == sorted(orders[0])

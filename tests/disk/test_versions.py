@@ -66,3 +66,10 @@ def test_best_is_never_listed(tmp_path: Path, best: str) -> None:
         save(tmp_path, "ensemble_scores.json", version, json.dumps({"macro_f1": 0.9 if version == best else 0.5}))
     listed = {item.path.name for item in list_old_versions([tmp_path], 1, find_best_versions(tmp_path))}
     assert listed == set(VERSIONS) - {best, VERSIONS[-1]}
+
+
+def test_score_that_is_no_number_hides_no_best(tmp_path: Path) -> None:
+    scores = [(float("nan"), float("-inf")), (0.9, 0.2), (0.5, float("nan"))]
+    for version, (macro_f1, log_loss) in zip(VERSIONS, scores, strict=False):
+        save(tmp_path, "scores.json", version, json.dumps({"macro_f1": macro_f1, "log_loss": log_loss}))
+    assert find_best_versions(tmp_path) == {VERSIONS[1]}

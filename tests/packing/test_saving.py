@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from importlib.metadata import packages_distributions, requires, version
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from packing.drawn_model import draw_files, make_contents
+from podium.disk.superseded import list_partial
 from podium.packing.contents import Contents, find_contents, write_contents
 from podium.packing.predictor import Predictor
 from podium.packing.saving import REQUIREMENTS, list_requirements, save_packed
@@ -155,3 +157,19 @@ def test_folder_is_replaced_whole_and_kept_when_packing_fails(contents: Contents
     assert not (folder / "old").exists()
     assert (find_contents(folder) / "contents.json").is_file()
     assert [file.name for file in tmp_path.iterdir()] == ["packed"]
+
+
+def test_what_a_killed_packing_leaves_is_found_by_prune(
+    contents: Contents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Path] = []
+
+    def look(*_: object) -> None:
+        found.extend(item.path for item in list_partial([tmp_path], time.time() + 1))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("podium.packing.saving._save_model", look)
+    with pytest.raises(KeyboardInterrupt):
+        save_packed(contents, tmp_path / "packed")
+    assert [path.parent for path in found] == [tmp_path]
+    assert list(tmp_path.iterdir()) == []

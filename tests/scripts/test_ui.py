@@ -136,3 +136,19 @@ sys.exit(ui.main(["--mlflow-port", "{first}", "--viz-port", "{second}"]))
     assert not ui.answers(second)
     for port in (first, second):
         assert not is_alive(int((tmp_path / f"child of {port}").read_text()))
+
+
+def test_environment_and_parameters_are_those_of_the_graph_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    def stop(*arguments: object) -> dict[str, list[str]]:
+        asked.append(arguments[2:])
+        raise ui.PageError("enough")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ui, "list_commands", stop)
+        patch.setattr(ui.signal, "signal", lambda *arguments: None)
+        assert ui.main(["--env", "server", "--params", "competition=꽃"]) == 1
+    commands = ui.list_commands(1, 2, *asked[0])  # type: ignore[arg-type]
+    assert commands["Kedro-Viz"][-2:] == ["--env=server", "--params=competition=꽃"]
+    assert commands["MLflow"] == ui.list_commands(1, 2)["MLflow"]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -42,9 +43,33 @@ class Postgres:
             connection.execute(f'CREATE DATABASE "{database}"')
         return f"postgresql+psycopg://{ADMIN}:{self.password}@127.0.0.1:{self.port}/{database}"
 
+    def add_user(self, name: str, password: str, database: str) -> str:
+        """Make a user who owns a new, empty database, and return its SQLAlchemy address, as a person would write it."""
+        import psycopg
+        from psycopg.sql import SQL, Identifier, Literal
+
+        self.url(database)
+        with psycopg.connect(self._conninfo, autocommit=True) as connection:
+            connection.execute(SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(Identifier(name), Literal(password)))
+            connection.execute(SQL("ALTER DATABASE {} OWNER TO {}").format(Identifier(database), Identifier(name)))
+        return f"postgresql://{name}:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}"
+
+    def remove_user(self, name: str, database: str) -> None:
+        """Remove a user with the database."""
+        import psycopg
+        from psycopg.sql import SQL, Identifier
+
+        with psycopg.connect(self._conninfo, autocommit=True) as connection:
+            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(database)))
+            connection.execute(SQL("DROP ROLE {}").format(Identifier(name)))
+
+    def describe(self, database: str) -> str:
+        """Return what psycopg needs to read a database."""
+        return f"host=127.0.0.1 port={self.port} user={ADMIN} password={self.password} dbname={database}"
+
     @property
     def _conninfo(self) -> str:
-        return f"host=127.0.0.1 port={self.port} user={ADMIN} password={self.password} dbname=postgres"
+        return self.describe("postgres")
 
 
 def find_programs() -> Path | None:

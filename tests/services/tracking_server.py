@@ -52,9 +52,9 @@ class TrackingServer:
             "MLFLOW_TRACKING_PASSWORD": password,
         }
 
-    def add_user(self, name: str) -> dict[str, str]:
+    def add_user(self, name: str, password: str | None = None) -> dict[str, str]:
         """Add a member of the team, as the admin does; return the environment of that member's runs."""
-        password = secrets.token_hex(12)
+        password = password or secrets.token_hex(12)
         answer = requests.post(
             f"{self.url}/api/2.0/mlflow/users/create", json={"username": name, "password": password},
             auth=self.admin, timeout=60,

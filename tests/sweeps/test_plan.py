@@ -54,6 +54,15 @@ def test_whatever_scores_depend_on_makes_another_study(config: dict[str, Any], p
     assert make_small_plan(config, **parameters).study not in studies
 
 
+def test_other_content_of_a_policy_that_a_search_chooses_makes_another_study() -> None:
+    drawn = {**SEARCH, "space": {"policy": {"kind": "choices", "values": ["light", "heavy"]}}}
+    studies = {
+        make_small_plan(drawn, policies={"light": [], "heavy": steps, "other": steps}).study
+        for steps in ([], [{"HorizontalFlip": {"p": 0.5}}])
+    }
+    assert len(studies) == 2
+
+
 def test_names_budgets_and_the_length_of_a_search_change_nothing() -> None:
     assert make_small_plan({**CHANGES, "budget": {"hours": 2}}).study == make_small_plan(CHANGES).study
     assert make_small_plan({**SEARCH, "n_trials": 50}).study == make_small_plan(SEARCH).study

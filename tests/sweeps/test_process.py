@@ -64,12 +64,14 @@ def test_error_that_a_trial_tells_is_kept_without_passwords(tmp_path: Path) -> N
         ("os.kill(os.getpid(), signal.SIGKILL)", "killed by SIGKILL, perhaps for want of memory"),
         ("sys.stderr.write('CUDA is gone\\n'); os._exit(3)", "exit status 3; CUDA is gone"),
         ("raise RuntimeError('깨짐')", "RuntimeError: 깨짐"),
+        ("sys.stderr.write('x' * 560 + ' postgresql://me:very-secret@host/db'); os._exit(3)", "x postgresql://me:"),
     ],
 )
 def test_trial_that_dies_without_a_word_is_told_with_its_last_lines(tmp_path: Path, body: str, told: str) -> None:
     outcome = run(tmp_path, body)
     assert outcome.state == "failed"
     assert told in outcome.error
+    assert "very" not in outcome.error
     assert (tmp_path / "로그" / "열쇠.log").exists()
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 from scipy import stats
 
 from podium.sweeps import pictures, results
@@ -80,6 +81,14 @@ def test_recipes_of_finished_trials_are_offered_best_first() -> None:
     assert "kedro run --params recipe=s-나음-seed1" in best[2]
 
 
+def test_lines_of_a_recipe_are_whole_when_they_are_copied_alone() -> None:
+    shared = {"optimizer": {"lr": 0.02}}
+    trials = [make_trial("빠름", seed, 0.5) | {"stated": {**shared, "seed": seed}} for seed in (1, 2)]
+    text = yaml.safe_dump(results.collect_recipes(trials), allow_unicode=True)
+    assert "&" not in text and "*" not in text
+    assert text.count("lr: 0.02") == 2
+
+
 def test_importances_are_means_over_forests_largest_first() -> None:
     table = results.tabulate_importances({"a": [0.2, 0.4], "b": [0.8, 0.6]})
     assert list(table["leaf"]) == ["b", "a"]
@@ -116,3 +125,10 @@ def test_history_is_in_the_order_of_time_and_its_best_counts_finished_trials_alo
     assert len(pictures.plot_history(history, "t", "y").data) == 3
     assert pictures.plot_history(pictures.gather_history([]), "t", "y").layout.annotations[0].text
     assert pictures.draw_history(pictures.gather_history([]), "t", "y").axes[0].texts
+
+
+def test_best_of_equals_is_the_first_of_the_offered_recipes() -> None:
+    equals = [make_trial("b", 1, 0.7), make_trial("a", 1, 0.7), make_trial("c", 1, 0.6)]
+    first = next(iter(results.collect_recipes(equals)["recipes"]))
+    assert first == "s-a-seed1"
+    assert results.describe_results("s", equals, "recipes.yml")[2].endswith(f"recipe={first}")

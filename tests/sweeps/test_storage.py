@@ -39,6 +39,26 @@ def test_address_that_cannot_serve_is_told_without_its_password(url: str, told: 
     assert "secret-word" not in str(error.value)
 
 
+@pytest.mark.parametrize("password", ["secret@word", "secret word", "a@secret word/1 x"])
+def test_address_with_an_unquoted_password_is_refused_and_nothing_of_it_is_shown(password: str, tmp_path: Path) -> None:
+    said = {"PODIUM_SWEEP_STORAGE": f"postgresql://team:{password}@db:5432/sweeps"}
+    with pytest.raises(InputError) as error:
+        find_storage("sqlite:///a.db", tmp_path, said)
+    assert "PODIUM_SWEEP_STORAGE: user or password hold" in str(error.value) and "write %40 for @" in str(error.value)
+    assert "secret" not in str(error.value) and "word/1" not in str(error.value)
+
+
+@pytest.mark.parametrize("password", ["p@ss/w:rd 1+비밀", "50%", "a?b#c&d"])
+def test_quoted_password_opens_the_queue(password: str, postgres: Postgres, tmp_path: Path) -> None:
+    url = postgres.add_user("team", password, "quoted")
+    try:
+        database = Database(find_storage("", tmp_path, {"PODIUM_SWEEP_STORAGE": url}))
+        with database.alone("x"):
+            database.open(60, 120).remove_session()
+    finally:
+        postgres.remove_user("team", "quoted")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":

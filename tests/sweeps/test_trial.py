@@ -3,10 +3,13 @@
 import io
 import json
 import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
+from conftest import ROOT
 from podium.epochs import tell_epoch
 from podium.errors import InputError
 from podium.sweeps import trial as trial_module
@@ -68,3 +71,32 @@ def test_error_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     train(channel)
     assert listen(said) == [{"state": "failed", "error": "Wrong: - a: 틀림 - b: 없음"}]
     assert describe_failure(MemoryError("of the GPU")) == "MemoryError: of the GPU"
+    assert "very" not in describe_failure(OSError("x" * 560 + " postgresql://me:very-secret@host/db"))
+
+
+FORKS = """
+import multiprocessing, time
+from podium.sweeps.trial import Channel, take_streams
+channel = Channel(*take_streams())
+time.sleep(0.3)  # until its thread waits for the next line
+child = multiprocessing.get_context("fork").Process(target=print, args=("for the log",))
+child.start()
+child.join(20)
+channel.say(exit_status=child.exitcode)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_process_that_a_trial_forks_runs_while_the_trial_waits_for_its_worker() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKS], env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        process.stdin.write("{}\n")
+        process.stdin.flush()
+        try:
+            assert json.loads(process.stdout.readline()) == {"exit_status": 0}
+            assert process.stderr.read() == "for the log\n"
+        finally:
+            process.kill()

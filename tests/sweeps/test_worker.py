@@ -189,3 +189,17 @@ def test_trial_that_runs_elsewhere_is_waited_for_and_taken_over(
     assert Worker(queue, run).work_off() == "every trial that was to be begun has ended"
     assert list_states(queue) == ["finished"] * 5
     assert len(slept) == 1
+
+
+@pytest.mark.parametrize("criterion", ["macro_f1", "log_loss"])
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_training_that_diverged_fails_alone_and_the_queue_stays_readable(
+    tmp_path: Path, criterion: str, score: float
+) -> None:
+    def diverge(entry: Entry, judge: JudgeEpoch, lost: Event) -> Outcome:
+        return Outcome("finished", {**SCORES, "macro_f1": 0.5, **({criterion: score} if entry.key != "r4" else {})})
+
+    queue = make_queue(tmp_path, criterion=criterion)
+    assert Worker(queue, diverge).work_off() == "every trial that was to be begun has ended", "the machine is well"
+    assert list_states(queue) == ["failed"] * 4 + ["finished"]
+    assert queue.list_trials()[0]["error"] == f"its {criterion} is {score}: the training diverged"

@@ -19,6 +19,7 @@ from podium.vision import rank_launch
 from podium.vision.callbacks import HistoryRow
 from podium.vision.fit import FittedFold, FoldData, fit_fold
 from podium.vision.hardware import Hardware, RankGroup
+from podium.vision.micro_batches import Division
 from processes import is_alive, wait_until
 from vision.shared_training import N_TRAIN, draw_fold, list_ranks, make_plan, start_node
 
@@ -98,6 +99,18 @@ def test_two_processes_one_of_them_killed_train_what_one_does(
     assert sorted(path.name for path in (tmp_path / "두 과정").iterdir()) == ["best.ckpt", "last.ckpt"]
     assert signal.getsignal(signal.SIGTERM) is handler, "signals are handled as before"
     assert set(listening) <= {"0100007F", "0000000000000000FFFF00000100007F"}, "nothing but the loopback"
+
+
+def test_two_processes_that_compute_their_halves_in_parts_train_what_one_does_at_once(
+    fold: FoldData, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plan = make_plan(model={"backbone": "test_vit"}, epochs=2, optimizer={"name": "sgd", "lr": 0.05, "accumulate": 2})
+    with caplog.at_level(logging.INFO, "podium"):
+        shared = fit_fold(plan, fold, 0, replace(PAIR, micro_batch=2), tmp_path / "부분", lambda row: None)
+    require_the_same(fit_fold(plan, fold, 0, ALONE, tmp_path / "one", lambda row: None), shared)
+    assert shared.division == Division(5, 2, 0)
+    told = [message for message in caplog.messages if "at most 2 images at once, of a share of 5" in message]
+    assert len(told) == 1, "the process that started the ranks says it, once"
 
 
 def test_what_telling_raises_ends_all_at_once_and_the_fold_goes_on_later(fold: FoldData, tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ def test_parts_follow_one_another_and_differ_by_one_image_at_most(n: int, n_rank
     assert min(sizes) >= 1
     assert max(sizes) - min(sizes) <= 1
     assert all(a >= b for a, b in pairwise(sizes)), "the first part is as long as any"
+    ranks = Ranks(n_ranks - 1, n_ranks)
+    ranks.begin_batch(n)
+    assert ranks.part_sizes == (max(sizes), min(sizes)), "each knows of all"
 
 
 def test_a_batch_of_fewer_images_than_ranks_is_computed_whole_by_each() -> None:
@@ -29,6 +32,7 @@ def test_a_batch_of_fewer_images_than_ranks_is_computed_whole_by_each() -> None:
         ranks = Ranks(rank, 4)
         assert ranks.begin_batch(3) == slice(0, 3)
         assert not ranks.is_sharing
+        assert ranks.part_sizes == (3, 3)
         assert ranks.loss_weight == 1.0
         logits = torch.ones(3, 2)
         assert ranks.gather(logits) is logits, "nobody is asked"

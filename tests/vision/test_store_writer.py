@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import podium
+from podium import locks
 from podium.errors import InputError
 from podium.vision import store_filler, store_index, store_writer
 from podium.vision.decoding import decode_image
@@ -75,7 +76,7 @@ def test_second_filler_waits_for_the_first(
 ) -> None:
     competition.fill(ten[:1])
     with caplog.at_level("INFO", "podium"), ThreadPoolExecutor(1) as pool:
-        with store_writer._lock(competition.store):
+        with locks.hold_file(competition.store / store_writer.LOCK_NAME, "x"):
             second = pool.submit(competition.fill, ten)
             with pytest.raises(TimeoutError):
                 second.result(0.3)
@@ -87,9 +88,9 @@ def test_second_filler_waits_for_the_first(
 def test_disk_without_locks_is_told(
     competition: DrawnCompetition, ten: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(store_writer.fcntl, "flock", fail_after(0, errno.ENOLCK))
+    monkeypatch.setattr(locks.fcntl, "flock", fail_after(0, errno.ENOLCK))
     competition.check(competition.fill(ten))
-    assert "fill it from one process at a time" in caplog.text
+    assert "let one process at a time write there" in caplog.text
 
 
 def test_torn_tail_is_written_over(competition: DrawnCompetition, ten: list[str]) -> None:

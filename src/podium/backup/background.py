@@ -8,11 +8,12 @@ from threading import Event
 
 from podium.backup.config import BackupConfig
 from podium.backup.git_bundle import GitError, save_git_state
-from podium.backup.messages import FINISHED, LOG, READY, REFUSED, Teller, format_bytes
+from podium.backup.messages import FINISHED, LOG, READY, REFUSED, Teller
 from podium.backup.mirror import Mirror, Progress
 from podium.backup.ownership import OwnedByAnotherError, WorkspaceGoneError, read_own
 from podium.backup.store import Store
 from podium.backup.workspace import Workspace
+from podium.byte_counts import describe_bytes
 from podium.errors import InputError
 from podium.locks import RunLock
 from podium.secrets import hide_password
@@ -164,12 +165,12 @@ class Background:
         if progress is None:
             self._teller.tell(FINISHED, f"nothing was backed up: {self._address} was not reached", is_complete=False)
             return
-        total = f"{progress.n_files:,} files, {format_bytes(progress.n_bytes)}"
+        total = f"{progress.n_files:,} files, {describe_bytes(progress.n_bytes)}"
         if progress.is_complete:
-            sent = f"{progress.n_sent:,} of them sent now, {format_bytes(progress.sent_bytes)}"
+            sent = f"{progress.n_sent:,} of them sent now, {describe_bytes(progress.sent_bytes)}"
             self._teller.tell(FINISHED, f"backed up {total} to {self._address} ({sent})", is_complete=True)
             return
-        missing = f"{progress.n_pending:,} files, {format_bytes(progress.pending_bytes)}"
+        missing = f"{progress.n_pending:,} files, {describe_bytes(progress.pending_bytes)}"
         self._teller.tell(
             FINISHED, f"not all is backed up: {missing} are missing at {self._address}, which has {total}; "
             "the next run goes on with them", is_complete=False,

@@ -8,7 +8,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from podium.atomic_files import PARTIAL_SUFFIX
+from podium.atomic_files import PARTIAL_SUFFIX, write_whole
+from podium.git_state import list_hidden
 
 MAX_UNTRACKED_BYTES = 10 * 2**20
 """A larger file that git does not know is hardly code."""
@@ -118,13 +119,14 @@ def describe_taking(repository: Path, folder: Path) -> list[str]:
 
 
 def _save_patch(git: Git, folder: Path, head: str) -> None:
-    """Write what differs from the last commit, with files that git does not know and does not ignore."""
+    """Write what differs from the last commit, with files that git does not know; ignored ones and secrets stay out."""
     root = git.ask("rev-parse", "--show-toplevel")
     index, objects = (
         str(Path(root, git.ask("rev-parse", "--path-format=absolute", "--git-path", name)))
         for name in ("index", "objects")
     )
-    listed = git.ask_bytes("-C", root, "ls-files", "-z", "--others", "--exclude-standard").split(b"\0")
+    unknown = ["ls-files", "-z", "--others", "--exclude-standard", "--", ":/", *list_hidden()]
+    listed = git.ask_bytes("-C", root, *unknown).split(b"\0")
     small = [name for name in listed if name and _is_small_file(os.path.join(os.fsencode(root), name))]
     with tempfile.TemporaryDirectory() as scratch:
         # An index and a place for objects of its own: the repository stays as it is.
@@ -144,9 +146,7 @@ def _save_patch(git: Git, folder: Path, head: str) -> None:
     if patch:
         path = folder / f"{head[:12]}-{hashlib.sha256(patch).hexdigest()[:6]}.patch"
         if not path.exists():
-            unfinished = folder / f".{path.name}{PARTIAL_SUFFIX}"
-            unfinished.write_bytes(patch)
-            unfinished.replace(path)
+            write_whole(path, patch)
     for older in sorted(folder.glob("*.patch"), key=lambda path: path.stat().st_mtime_ns)[:-KEEP_PATCHES]:
         older.unlink()
 

@@ -21,12 +21,3 @@ class Teller:
             self._stream.flush()
         except (OSError, ValueError):
             return
-
-
-def format_bytes(n_bytes: float) -> str:
-    """Write a size for people: ``1.2 GB``."""
-    for unit in ("bytes", "kB", "MB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.0f} {unit}" if unit == "bytes" else f"{n_bytes:.1f} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.1f} GB"

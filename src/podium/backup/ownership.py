@@ -1,13 +1,14 @@
 """One machine at a time writes a backup: whoever began it, until another one brings it back."""
 
 import json
-import os
 import socket
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from podium.atomic_files import write_whole
 from podium.backup.store import Store
+from podium.locks import hold_file
 
 OWNER = "owner.json"
 
@@ -59,14 +60,13 @@ def read_own(folder: Path) -> Owner:
     """
     path = folder / OWNER
     machine = socket.gethostname()
-    try:
-        return Owner(str(json.loads(path.read_text(encoding="utf-8"))["token"]), machine)
-    except (OSError, ValueError, KeyError, TypeError):
-        owner = Owner(uuid.uuid4().hex, machine)
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{OWNER}.{os.getpid()}.partial")
-    unfinished.write_text(json.dumps({"token": owner.token}), encoding="utf-8")
-    unfinished.replace(path)
+    # Runs that start together draw one token, or the backup of one would be refused to the other.
+    with hold_file(folder / "owner.lock", str(path)):
+        try:
+            return Owner(str(json.loads(path.read_text(encoding="utf-8"))["token"]), machine)
+        except (OSError, ValueError, KeyError, TypeError):
+            owner = Owner(uuid.uuid4().hex, machine)
+        write_whole(path, json.dumps({"token": owner.token}).encode())
     return owner
 
 
@@ -83,15 +83,23 @@ def require_ownership(store: Store, own: Owner, may_begin: bool) -> None:
         OwnedByAnotherError: Another one writes it.
         FileNotFoundError: Nobody does, and it may not begin.
     """
-    data = store.get(OWNER)
-    if data is None and may_begin:
+    owner = _read_owner(store)
+    if owner is None and may_begin:
         take_over(store, own)
         return
-    if data is None:
+    if owner is None:
         raise FileNotFoundError(f"{OWNER} of the backup is gone; is the store still mounted?")
-    owner = json.loads(data)
-    if owner["token"] != own.token:
-        raise OwnedByAnotherError(str(owner["machine"]))
+    if owner.token != own.token:
+        raise OwnedByAnotherError(owner.machine)
+
+
+def _read_owner(store: Store) -> Owner | None:
+    """Return who writes a backup; None where nobody does, or whoever wanted to was killed while he wrote so."""
+    try:
+        owner = json.loads(store.get(OWNER) or b"")
+        return Owner(str(owner["token"]), str(owner["machine"]))
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def take_over(store: Store, own: Owner) -> None:

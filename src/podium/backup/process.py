@@ -6,16 +6,15 @@ and training would wait with it; and a process that forks its workers must not h
 
 import json
 import logging
-import os
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from podium.backup import messages
 from podium.backup.config import BackupConfig
+from podium.child_processes import make_environment
 from podium.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ class BackupProcess:
         # would not depend on its priority.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "podium.backup"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True, encoding="utf-8", process_group=0, env=_make_environment(),
+            stderr=subprocess.DEVNULL, text=True, encoding="utf-8", process_group=0, env=make_environment(),
         )  # fmt: skip
         self._say(self._settings)
         self._reader = threading.Thread(target=self._listen, args=(self._process,), daemon=True)
@@ -136,10 +135,3 @@ class BackupProcess:
                     self._end = message
             self._has_spoken.set()
         self._has_spoken.set()
-
-
-def _make_environment() -> dict[str, str]:
-    """Let the process import the very package that this one runs."""
-    source = str(Path(__file__).parents[2])
-    others = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([source, *others])}

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from podium.atomic_files import AtomicWriter
 from podium.backup.manifest import Entry, Manifest, read_time
-from podium.backup.messages import format_bytes
 from podium.backup.mirror import read_manifests
 from podium.backup.store import CHUNK, Store, hash_file
 from podium.backup.workspace import Workspace
+from podium.byte_counts import describe_bytes
 from podium.errors import InputError, raise_if_any
 from podium.secrets import hide_password
 
@@ -143,7 +143,7 @@ def _require_room(wanted: list[str], manifest: Manifest, targets: Mapping[str, P
     for folder, n_bytes in needed.values():
         free = shutil.disk_usage(folder).free
         if n_bytes + SPARE_BYTES > free:
-            cases.append(f"{folder}: {format_bytes(n_bytes)} are to come, {format_bytes(free)} are free")
+            cases.append(f"{folder}: {describe_bytes(n_bytes)} are to come, {describe_bytes(free)} are free")
     raise_if_any("The disk is too small for this backup:", cases)
 
 
@@ -182,9 +182,9 @@ def _fetch_once(store: Store, path: str, entry: Entry, target: Path) -> str | No
 
 
 def _say(name: str, manifest: Manifest, wanted: list[str]) -> None:
-    n_bytes = sum(manifest.files[path].n_bytes for path in wanted)
+    told = describe_bytes(sum(manifest.files[path].n_bytes for path in wanted))
     logger.info(
-        "bringing back %d of %d files, %s, of %s UTC from %s", len(wanted), len(manifest.files), format_bytes(n_bytes),
+        "bringing back %d of %d files, %s, of %s UTC from %s", len(wanted), len(manifest.files), told,
         read_time(name).strftime("%Y-%m-%d %H:%M:%S"), manifest.machine,
     )  # fmt: skip
 

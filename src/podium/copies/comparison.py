@@ -4,11 +4,8 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Gray = npt.NDArray[np.uint8]
-Pixels = npt.NDArray[np.float32]
+from podium.copies.overlay import Floats, Gray, Pixels, bring, order, refine
 
 MOSTLY_DRAWN = 0.5
 """Of the area of a picture that is no page: so much of it is more than plain."""
@@ -19,9 +16,7 @@ GLANCE_PX = 64
 _REFINED_PX = 224
 _LEAST_DOUBTFUL, _LEAST_CERTAIN = 0.5, 0.95
 _LEAST_HALF_PX = 96
-_NEARLY = 0.75  # a picture that is no more than so much larger is not shrunk first
 _BLUR_PX = 1.5
-_LEAST_AREA = 1e-3
 _ALL_INSIDE = 0.99
 _LEAST_VARIANCE = 9.0  # of gray levels; less is noise of saving
 _LITTLE_VARIANCE = 2.0
@@ -29,7 +24,6 @@ _PLAINEST_SHARE, _MOST_NOISE_VARIANCE = 0.1, 60.0  # blurred, that is what noise
 _NOISE_LEFT = 0.25
 _SHARE_THAT_MAY_DIFFER, _SHARE_AT_A_GLANCE = 0.05, 0.25
 _STEP_PX = 2
-_ECC_ROUNDS, _ECC_GAIN, _ECC_BLUR_PX = 20, 1e-4, 5
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,7 @@ def glance(first: Gray, second: Gray, matrix: Floats) -> float:
         0 to 1: three quarters of what is drawn on the shared area correlate at least so much; 1 where nothing that is
         drawn can be seen in this size.
     """
-    found = _measure(*_bring(*_order(first, second, matrix), GLANCE_PX), _SHARE_AT_A_GLANCE)
+    found = _measure(*bring(*order(first, second, matrix), GLANCE_PX), _SHARE_AT_A_GLANCE)
     return found.similarity if found.drawn > 0 else 1.0
 
 
@@ -78,12 +72,12 @@ def compare(first: Gray, second: Gray, matrix: Floats) -> Comparison:
     Photos are compared at half their size, too, where noise and blur weigh less. Pages are not: what tells two of one
     form apart is small.
     """
-    first, second, to_px = _order(first, second, matrix)
+    first, second, to_px = order(first, second, matrix)
     side_px = max(first.shape)
-    mappings = [to_px, *_refine_at(first, second, to_px, min(_REFINED_PX, side_px))]
+    mappings = [to_px, *refine(first, second, to_px, min(_REFINED_PX, side_px))]
     best = _compare_at(first, second, mappings, side_px)
     if side_px > _REFINED_PX and _LEAST_DOUBTFUL <= best.similarity < _LEAST_CERTAIN:
-        mappings += _refine_at(first, second, mappings[-1], side_px)
+        mappings += refine(first, second, mappings[-1], side_px)
         best = _compare_at(first, second, mappings, side_px)
     if best.drawn <= MOSTLY_DRAWN or side_px < 2 * _LEAST_HALF_PX:
         return best
@@ -91,67 +85,9 @@ def compare(first: Gray, second: Gray, matrix: Floats) -> Comparison:
     return best if best.similarity >= half.similarity else replace(half, side_px=best.side_px)
 
 
-def shrink(picture: Gray, side_px: float) -> Gray:
-    """Bring a picture to a long side; one that is hardly larger, or smaller, stays as it is."""
-    scale = side_px / max(picture.shape)
-    if scale > _NEARLY:
-        return picture
-    size = (max(round(picture.shape[1] * scale), 1), max(round(picture.shape[0] * scale), 1))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
 def _compare_at(first: Gray, second: Gray, mappings: list[Floats], side_px: int) -> Comparison:
-    found = [_measure(*_bring(first, second, one, side_px), _SHARE_THAT_MAY_DIFFER) for one in mappings]
+    found = [_measure(*bring(first, second, one, side_px), _SHARE_THAT_MAY_DIFFER) for one in mappings]
     return max(found, key=lambda comparison: comparison.similarity)
-
-
-def _refine_at(first: Gray, second: Gray, to_px: Floats, side_px: int) -> list[Floats]:
-    """Return a better mapping, found at a long side; none where that leads nowhere."""
-    still, moving, start = _bring(first, second, to_px, side_px)
-    refined = _refine(still, moving, start)
-    return [] if refined is None else [_between(still, first) @ refined @ _between(second, moving)]
-
-
-def _order(first: Gray, second: Gray, matrix: Floats) -> tuple[Gray, Gray, Floats]:
-    """Put the coarser picture first, and return the mapping to its pixels, float64 (3, 3)."""
-    on_first = max(first.shape) * matrix
-    to_px = np.vstack([on_first, [0, 0, 1]]) @ np.diag([1 / max(second.shape), 1 / max(second.shape), 1])
-    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # from the middle of pixels to their corners
-    to_px = np.linalg.inv(half) @ to_px @ half
-    return (second, first, np.linalg.inv(to_px)) if np.linalg.det(to_px) > 1 else (first, second, to_px)
-
-
-def _bring(first: Gray, second: Gray, to_px: Floats, side_px: int) -> tuple[Pixels, Pixels, Floats]:
-    """Shrink the first picture to a long side, and the second to the same scale; with the mapping between the two."""
-    still = shrink(first, side_px)
-    scale = max(still.shape) / max(first.shape) * float(np.sqrt(abs(np.linalg.det(to_px))))
-    moving = shrink(second, scale * max(second.shape))
-    mapping = _between(first, still) @ to_px @ _between(moving, second)
-    return still.astype(np.float32), moving.astype(np.float32), mapping
-
-
-def _between(picture: Gray | Pixels, resized: Gray | Pixels) -> Floats:
-    """Return the mapping from the pixels of a picture to those of the same in another size, float64 (3, 3)."""
-    y, x = resized.shape[0] / picture.shape[0], resized.shape[1] / picture.shape[1]
-    return np.array([[x, 0, 0.5 * x - 0.5], [0, y, 0.5 * y - 0.5], [0, 0, 1]])
-
-
-def _refine(still: Pixels, moving: Pixels, to_px: Floats) -> Floats | None:
-    """Change the mapping a little so that the pictures correlate more; None where that leads nowhere.
-
-    The enhanced correlation coefficient (Evangelidis and Psarakis, 2008, "Parametric Image Alignment Using Enhanced
-    Correlation Coefficient Maximization").
-    """
-    back = np.linalg.inv(to_px)[:2].astype(np.float32)
-    end = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ECC_ROUNDS, _ECC_GAIN)
-    inside = np.full(moving.shape, 255, np.uint8)
-    try:
-        _, found = cv2.findTransformECC(still, moving, back, cv2.MOTION_AFFINE, end, inside, _ECC_BLUR_PX)
-    except cv2.error:  # no overlap, or nothing to follow
-        return None
-    refined = np.vstack([np.asarray(found, dtype=np.float64), [0, 0, 1]])
-    is_sound = bool(np.isfinite(refined).all()) and abs(np.linalg.det(refined)) > _LEAST_AREA
-    return np.linalg.inv(refined) if is_sound else None
 
 
 def _measure(still: Pixels, moving: Pixels, to_px: Floats, may_differ: float) -> Comparison:

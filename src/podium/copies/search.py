@@ -10,8 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from podium.copies.alignment import align
-from podium.copies.comparison import GLANCE_PX, MOSTLY_DRAWN, Comparison, compare, glance, shrink
+from podium.copies.comparison import GLANCE_PX, MOSTLY_DRAWN, Comparison, compare, glance
+from podium.copies.ink import compare_ink, is_page
 from podium.copies.near_hashes import join_near
+from podium.copies.overlay import shrink
 from podium.copies.vocabulary import count_words, find_neighbours, learn_vocabulary
 from podium.survey.keypoints import Keypoints, unpack_keypoints
 from podium.threads import limit_opencv_threads
@@ -28,6 +30,7 @@ _N_NEAREST = 10
 _MOST_NEAR_HASHES = 20
 _READ_AT_ONCE, _PAIRS_AT_ONCE = 64, 256
 _LEAST_AT_A_GLANCE = 0.8
+_LEAST_AGREEING_ON_INK = 10
 _CUT_BELOW = 0.85
 _LARGE_PX = 128
 _LEAST_TURN_DEGREES = 4.0
@@ -48,6 +51,7 @@ class Limits:
         min_page_similarity: The same of pictures that are more than half empty, such as pages, as two of one form share
             most of what is on them.
         min_small_similarity: The same of pictures of less than 128 px, which hold little.
+        min_ink: See :func:`podium.copies.ink.compare_ink`, of pictures of 128 px and more.
         min_share: Of the smaller picture that the two have to share.
         min_side_px: Pictures with a shorter side are compared by bytes alone.
     """
@@ -58,6 +62,7 @@ class Limits:
     min_side_px: int
     min_page_similarity: float
     min_small_similarity: float
+    min_ink: float
 
     def hold(self, found: Comparison) -> bool:
         """Tell whether two pictures are alike enough to be copies."""
@@ -66,6 +71,10 @@ class Limits:
         else:
             least = self.min_similarity if found.drawn > MOSTLY_DRAWN else self.min_page_similarity
         return found.similarity >= least and found.share >= self.min_share
+
+    def let_compare_ink(self, found: Comparison) -> bool:
+        """Tell whether two pictures hold and share enough for what is written on them to be compared."""
+        return found.side_px >= _LARGE_PX and found.share >= self.min_share
 
 
 class Pair(NamedTuple):
@@ -82,6 +91,20 @@ class Pair(NamedTuple):
     right: int
     n_bits: int | None = None
     is_mirrored: bool = False
+
+
+class Overlay(NamedTuple):
+    """How the second picture of a pair is laid upon the first.
+
+    Attributes:
+        matrix: float64 (2, 3), from places on the second to places on the first, in shares of their long sides.
+        look_alike: At a glance.
+        may_be_written_on: Whether to compare their ink: one of them at least is a page, and many keypoints agree.
+    """
+
+    matrix: Floats
+    look_alike: bool
+    may_be_written_on: bool
 
 
 class Picture(NamedTuple):
@@ -212,46 +235,55 @@ def _list_candidates(
 def _prove(
     pairs: Sequence[Pair], pictures: Mapping[int, Picture], read: Callable[[Sequence[int]], list[bytes]], limits: Limits
 ) -> list[tuple[object, ...]]:
-    """Lay the pictures of each pair upon each other, and compare closely those that look the same at a glance."""
-    laid = [(pair, matrix) for pair in pairs if (matrix := _lay(pair, pictures)) is not None]
+    """Lay the pictures of each pair upon each other, and compare closely those for which it is worth while."""
+    laid = [(pair, overlay) for pair in pairs if (overlay := _lay(pair, pictures)) is not None]
+    laid = [(pair, overlay) for pair, overlay in laid if overlay.look_alike or overlay.may_be_written_on]
     needed = sorted({end for pair, _ in laid for end in (pair.left, pair.right)})
     grays = {end: unpack_keypoints(data).read_gray() for end, data in zip(needed, read(needed), strict=True)}
     proven: list[tuple[object, ...]] = []
-    for pair, matrix in laid:
-        found = compare(grays[pair.left], _turn_over(grays[pair.right], pair), matrix)
-        if limits.hold(found):
+    for pair, overlay in laid:
+        first, second = grays[pair.left], _turn_over(grays[pair.right], pair)
+        found = compare(first, second, overlay.matrix)
+        is_copy, is_written_on = overlay.look_alike and limits.hold(found), False
+        if not is_copy and overlay.may_be_written_on and limits.let_compare_ink(found):
+            found = replace(found, similarity=compare_ink(first, second, overlay.matrix))
+            is_copy = is_written_on = found.similarity >= limits.min_ink
+        if is_copy:
             kind = "edited" if pair.n_bits is None else "look_alike"
-            change = _name_change(matrix, found, pair.is_mirrored) if pair.n_bits is None else "saved anew"
+            change = _name_change(overlay.matrix, found, pair.is_mirrored, is_written_on)
+            change = change if pair.n_bits is None else "saved anew"
             proven.append((pair.left, pair.right, kind, pair.n_bits, found.similarity, change))
     return proven
 
 
-def _lay(pair: Pair, pictures: Mapping[int, Picture]) -> Floats | None:
-    """Say how the second picture of a pair is laid upon the first; None where they differ at a glance.
+def _lay(pair: Pair, pictures: Mapping[int, Picture]) -> Overlay | None:
+    """Say how the second picture of a pair is laid upon the first; None where it cannot be.
 
     Those of near hashes are stretched to one shape, others aligned by their keypoints.
     """
     first, second = pictures[pair.left], pictures[pair.right]
-    if pair.n_bits is None:
-        turned = second.keypoints.mirror() if pair.is_mirrored else second.keypoints
-        alignment = align(first.keypoints, turned)
-        if alignment is None:
-            return None
-        matrix = alignment.matrix
-    else:
+    smalls = (first.small, _turn_over(second.small, pair))
+    if pair.n_bits is not None:
         shares = [(one.keypoints.width, one.keypoints.height) for one in (first, second)]
         matrix = np.array([[shares[0][0] / shares[1][0], 0, 0], [0, shares[0][1] / shares[1][1], 0]])
-    return matrix if glance(first.small, _turn_over(second.small, pair), matrix) >= _LEAST_AT_A_GLANCE else None
+        return Overlay(matrix, glance(*smalls, matrix) >= _LEAST_AT_A_GLANCE, may_be_written_on=False)
+    alignment = align(first.keypoints, second.keypoints.mirror() if pair.is_mirrored else second.keypoints)
+    if alignment is None:
+        return None
+    is_sure = alignment.n_agreeing >= _LEAST_AGREEING_ON_INK
+    look_alike = glance(*smalls, alignment.matrix) >= _LEAST_AT_A_GLANCE
+    return Overlay(alignment.matrix, look_alike, may_be_written_on=is_sure and any(map(is_page, smalls)))
 
 
 def _turn_over(gray: Gray, pair: Pair) -> Gray:
     return np.ascontiguousarray(gray[:, ::-1]) if pair.is_mirrored else gray
 
 
-def _name_change(matrix: Floats, found: Comparison, is_mirrored: bool) -> str:
-    """Say what was done to one of the two: "mirrored", "turned 90°", "cut"; several, or none of them."""
+def _name_change(matrix: Floats, found: Comparison, is_mirrored: bool, is_written_on: bool) -> str:
+    """Say what was done to one of the two: "mirrored", "turned 90°", "cut", "written on"; several, or none of them."""
     turn = round(float(np.degrees(np.arctan2(matrix[1, 0] - matrix[0, 1], matrix[0, 0] + matrix[1, 1]))))
     is_cut = min(found.share, found.share_of_larger) < _CUT_BELOW
     changes = ["mirrored"] * is_mirrored
     changes += [f"turned {abs(turn)}°"] * (abs(turn) >= _LEAST_TURN_DEGREES) + ["cut"] * is_cut
+    changes += ["written on"] * is_written_on
     return ", ".join(changes) or "saved anew"

@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 import pandas as pd
 from kedro.io.core import AbstractDataset, DatasetError
 
+from podium.digests import digest_probabilities
+
 VERSIONED = ("probabilities", "weights", "decision", "digests")
 UNVERSIONED = ("oof", "nested_oof")
 
@@ -25,7 +27,7 @@ class LastEnsemble:
         probabilities: The same of the test part.
         weights: member and weight, and what the members score.
         decision: temperature and offsets.
-        digests: split_digest, content_digest and weights_digest.
+        digests: split_digest, content_digest, weights_digest and, but of older ensembles, nested_oof_digest.
     """
 
     version: str
@@ -36,13 +38,19 @@ class LastEnsemble:
     decision: dict[str, Any]
     digests: dict[str, str]
 
+    @property
+    def is_of_one_run(self) -> bool:
+        """Whether ``nested_oof`` is of the run that wrote the digests; of older ensembles nobody can tell."""
+        known = self.digests.get("nested_oof_digest")
+        return known is None or known == digest_probabilities(self.nested_oof)
+
 
 class LastEnsembleDataset(AbstractDataset[NoReturn, LastEnsemble | None]):
     """All files of the newest ensemble; None where a file of it is missing, as before any was made.
 
     The tables out of fold keep no versions. A run that was stopped between them and the digests leaves its own tables
-    beside the weights of the run before; the report finds that by blending the members anew. A run that was stopped
-    before its ``oof`` leaves a newer ``nested_oof`` alone, which nothing in the files tells.
+    beside the weights of the run before: the report finds a newer ``oof`` by blending the members anew, and
+    :attr:`LastEnsemble.is_of_one_run` a newer ``nested_oof``.
 
     Example:
         ```yaml

@@ -1,12 +1,11 @@
 """Whose checkpoints these are: a member's name alone does not tell whether it can still be trained."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from podium.atomic_files import PARTIAL_SUFFIX
+from podium.atomic_files import write_whole
 
 IDENTITY_NAME = "identity.json"
 KEYS = ("recipe", "recipe_digest", "split_digest", "content_digest")
@@ -21,10 +20,8 @@ def note_identity(checkpoint_dir: Path, member: Mapping[str, Any], preparation: 
         preparation: Of the pictures; see :attr:`~podium.vision.input_spec.InputSpec.preparation`.
     """
     checkpoint_dir.mkdir(parents=True, exist_ok=True)
-    draft = checkpoint_dir / f".{IDENTITY_NAME}{PARTIAL_SUFFIX}"
     noted = {**{key: member[key] for key in KEYS}, "preparation": preparation}
-    draft.write_text(json.dumps(noted, ensure_ascii=False), encoding="utf-8")
-    os.replace(draft, checkpoint_dir / IDENTITY_NAME)
+    write_whole(checkpoint_dir / IDENTITY_NAME, json.dumps(noted, ensure_ascii=False).encode())
 
 
 def read_identity(checkpoint_dir: Path) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from podium.byte_counts import describe_bytes
 from podium.disk.config import DiskConfig
 from podium.errors import raise_if_any
 
@@ -94,17 +95,6 @@ def describe_needs(needs: Sequence[Need]) -> str:
 def sum_up(needs: Iterable[Need]) -> int:
     """Add the bytes up."""
     return sum(need.n_bytes for need in needs)
-
-
-def describe_bytes(n_bytes: float) -> str:
-    """Tell a size with two or three digits that count, in units of 1000: ``812 bytes``, ``4.1 MB``, ``12.3 GB``."""
-    if n_bytes < 1000:
-        return f"{round(n_bytes)} bytes"
-    for unit, size in (("kB", 10**3), ("MB", 10**6), ("GB", 10**9), ("TB", 10**12)):
-        if n_bytes < 999.5 * size or unit == "TB":
-            number = n_bytes / size
-            break
-    return f"{number:.1f} {unit}" if number < 99.95 else f"{number:.0f} {unit}"
 
 
 def measure_free(folder: Path) -> int:

@@ -5,7 +5,7 @@ a result: weights, tables and scores of finished folds are in no rule.
 """
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,7 +65,7 @@ def list_partial(folders: Sequence[Path], before: float) -> Iterator[Superseded]
     """
     for folder in folders:
         for place, names, files in os.walk(folder):
-            for name in [*names, *files]:
+            for name in sorted([*names, *files]):
                 path = Path(place, name)
                 if _is_leftover(name) and not path.is_symlink() and find_last_change(path) < before:
                     yield Superseded("partial", path, measure(path), "left behind by a process that was killed")
@@ -214,8 +214,3 @@ def _read_time(path: Path) -> float:
         return path.lstat().st_mtime
     except OSError:
         return 0.0
-
-
-def sum_bytes(items: Collection[Superseded]) -> int:
-    """Add up what would be freed."""
-    return sum(item.n_bytes for item in items)

@@ -1,6 +1,7 @@
 """The rule of old versions: which saves of small results may go, and which never do."""
 
 import json
+import math
 import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ def list_old_versions(folders: Sequence[Path], n_kept: int, precious: Collection
         seen_by = {max(earlier) for run in precious if (earlier := [v for v in versions if v <= run])}
         for version in versions[: max(len(versions) - max(n_kept, 1), 0)]:
             if version not in seen_by:
-                told = f"{n_kept} versions of {file.name} are newer, and nothing noted or best needs it"
+                told = f"the {n_kept} newest of {file.name} stay, and nothing noted or best needs this one"
                 yield Superseded("versions", file / version, measure(file / version), told)
 
 
@@ -59,7 +60,10 @@ def find_best_versions(reporting: Path) -> set[str]:
 
 
 def _list_scores(file: Path) -> Iterator[tuple[tuple[str, ...], float]]:
-    """Yield every score of a run by its place, turned so that more is better; what cannot be read has none."""
+    """Yield every score of a run by its place, turned so that more is better; what cannot be read has none.
+
+    What is no number (the log loss of a training that diverged) is no score: nothing is better than it, nor worse.
+    """
     try:
         scores = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -69,5 +73,5 @@ def _list_scores(file: Path) -> Iterator[tuple[tuple[str, ...], float]]:
         place, value = ahead.pop()
         if isinstance(value, dict):
             ahead += [((*place, key), part) for key, part in value.items()]
-        elif isinstance(value, int | float) and place[-1] in (*HIGHEST, *LOWEST):
+        elif isinstance(value, int | float) and math.isfinite(value) and place[-1] in (*HIGHEST, *LOWEST):
             yield place, -float(value) if place[-1] in LOWEST else float(value)

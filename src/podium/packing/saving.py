@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from podium.atomic_files import PARTIAL_SUFFIX
 from podium.packing.contents import FOLDER_KEY, Contents, write_contents
 from podium.packing.own_code import copy_code
 from podium.probabilities import name_columns
@@ -33,7 +34,7 @@ def save_packed(contents: Contents, folder: Path) -> None:
         folder: Is replaced when it is there.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
+    with tempfile.TemporaryDirectory(PARTIAL_SUFFIX, f".{folder.name}.", folder.parent) as scratch:
         packed, model = Path(scratch) / FOLDER_KEY, Path(scratch) / "model"
         _lay_out(contents, packed)
         _save_model(contents, packed, copy_code(ENTRY, Path(scratch) / "code"), model)

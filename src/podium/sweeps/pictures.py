@@ -78,7 +78,7 @@ def draw_bars(bars: Bars, title: str, label: str, nothing: str) -> Figure:
         axis.plot(bars.values, rows, "o", color=COLOURS[0])
         names = [clip_text(name, MAX_NAME_COLUMNS) for name in bars.names]
         axis.set_yticks(rows, names, fontsize=8, family=find_fonts())
-        axis.invert_yaxis()
+        axis.set_ylim(len(bars.names) - 0.5, -0.5)
         axis.set_xlabel(label)
 
     return _draw(fill, (8.0, 1.6 + 0.28 * len(bars.names)), title, nothing if not bars.names else "")

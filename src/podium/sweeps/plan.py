@@ -48,6 +48,7 @@ class SweepPlan:
         config: As the user wrote it.
         recipes: All recipes of the configuration.
         folds: That each trial trains.
+        digests: split_digest and content_digest of what it is tied to.
     """
 
     name: str
@@ -55,6 +56,7 @@ class SweepPlan:
     config: ChangesSweep | RecipesSweep | SearchSweep
     recipes: dict[str, dict[str, Any]]
     folds: list[int]
+    digests: dict[str, str]
 
     def list_keys(self) -> list[str]:
         """Name all trials, in the order in which they are begun."""
@@ -105,7 +107,7 @@ def make_plan(
     )  # fmt: skip
     competition = parameters["competition"]
     digest = digest_values({**_identify(name, config, parameters), **digests, "folds": folds})
-    return SweepPlan(name, f"{competition}/{name}/{digest}", config, dict(parameters["recipes"]), folds)
+    return SweepPlan(name, f"{competition}/{name}/{digest}", config, dict(parameters["recipes"]), folds, dict(digests))
 
 
 def _identify(name: str, config: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,10 +120,16 @@ def _identify(name: str, config: Any, parameters: Mapping[str, Any]) -> dict[str
     else:
         resolved = {entry.key: resolve_entry(entry, recipes) for entry in list_entries(name, config)}
     identity["recipes"] = {key: digest_recipe(recipe) for key, recipe in resolved.items()}
-    policies = sorted({recipe.policy for recipe in resolved.values()})
+    policies = sorted({recipe.policy for recipe in resolved.values()} | _list_drawn_policies(config))
     identity["policies"] = {policy: parameters["policies"].get(policy) for policy in policies}
     competition = parameters["competitions"][parameters["competition"]]
     return {**identity, "label_shift": competition.get("label_shift")}
+
+
+def _list_drawn_policies(config: Any) -> set[str]:
+    """Name the policies that a search chooses from, besides that of its base."""
+    part = config.space.get("policy") if isinstance(config, SearchSweep) else None
+    return set(part.values) if isinstance(part, Choices) else set()
 
 
 def list_entries(name: str, config: ChangesSweep | RecipesSweep) -> list[Entry]:

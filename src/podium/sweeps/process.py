@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import podium
+from podium.child_processes import make_environment
 from podium.secrets import hide_password
 from podium.sweeps.worker import JudgeEpoch, Outcome
 
@@ -63,15 +63,12 @@ def run_trial(
     """
     how.log_folder.mkdir(parents=True, exist_ok=True)
     log = how.log_folder / f"{key}.log"
-    source = str(Path(podium.__file__).parents[1])
-    paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, **how.environment, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
     with log.open("ab") as output:
         began = output.tell()
         process = subprocess.Popen(
             list(how.command),
             cwd=how.folder,
-            env=environment,
+            env=make_environment(**how.environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,
@@ -161,4 +158,4 @@ def _describe_end(status: int, log: Path, began: int) -> str:
         file.seek(max(began, log.stat().st_size - _TAIL_BYTES))
         tail = file.read().decode("utf-8", errors="replace")
     said = " | ".join(line.strip() for line in tail.splitlines()[-5:] if line.strip())
-    return hide_password(f"{how}; {said}"[:_MAX_ERROR_LETTERS])
+    return hide_password(f"{how}; {said}")[:_MAX_ERROR_LETTERS]  # a password that was cut would not be known as one

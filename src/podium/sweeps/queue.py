@@ -7,16 +7,14 @@ under the database's lock: whoever dies in between leaves nothing half done.
 
 import logging
 import math
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from podium.sweeps.config import Choices, FloatRange, IntRange, SearchSweep
-from podium.sweeps.plan import Entry, SweepPlan, decode_choice, encode_choice
+from podium.sweeps.config import SearchSweep
+from podium.sweeps.plan import Entry, SweepPlan
+from podium.sweeps.search import choose_pruner, choose_sampler, decode_params, draw_values, measure_importances
 from podium.sweeps.storage import Database, insist, is_passing, quiet_optuna
-from podium.vision.seeds import derive_seed
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -86,18 +84,12 @@ class Queue:
         """Load the study as it is now, with a sampler whose draws depend on the trial and on no worker."""
         import optuna
 
-        sampler: BaseSampler = optuna.samplers.RandomSampler(seed=0)
-        pruner: BasePruner = optuna.pruners.NopPruner()
         config = self.plan.config
         with quiet_optuna():
+            sampler: BaseSampler = optuna.samplers.RandomSampler(seed=0)
+            pruner: BasePruner = optuna.pruners.NopPruner()
             if isinstance(config, SearchSweep):
-                seed = derive_seed(config.seed, number) % 2**32
-                if config.sampler == "tpe":
-                    sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True, multivariate=True)
-                else:
-                    sampler = optuna.samplers.RandomSampler(seed=seed)
-                if config.pruner.name == "median":
-                    pruner = optuna.pruners.MedianPruner(config.pruner.startup_trials, config.pruner.warmup_epochs)
+                sampler, pruner = choose_sampler(config, number), choose_pruner(config.pruner)
             return optuna.load_study(study_name=self.plan.study, storage=self._storage, sampler=sampler, pruner=pruner)
 
     def recover(self, again: bool = False) -> list[str]:
@@ -182,11 +174,7 @@ class Queue:
     def _draw(self, trial: "Trial") -> dict[str, Any]:
         """Draw a search's values; a trial that was lost keeps those it had."""
         config = self.plan.config
-        if not isinstance(config, SearchSweep):
-            return {}
-        with quiet_optuna():
-            drawn = {leaf: _suggest(trial, leaf, part) for leaf, part in config.space.items()}
-        return decode_params(config, drawn)
+        return draw_values(trial, config) if isinstance(config, SearchSweep) else {}
 
     def renew(self, claim: Claim) -> bool:
         """Say that this worker lives; False when the trial is no longer its own."""
@@ -299,68 +287,9 @@ class Queue:
         }
 
     def measure_importances(self, n_forests: int = 5) -> dict[str, list[float]]:
-        """Say what share of a search's differences each leaf explains (fANOVA; Hutter et al., 2014).
-
-        Returns:
-            By leaf, one share a forest, which differ by their seeds alone; empty with fewer than four finished trials,
-            or when all of them score the same.
-        """
-        import optuna
-        from optuna.trial import TrialState
-
-        study = self._load()
-        scores = {trial.value for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))}
-        if not isinstance(self.plan.config, SearchSweep) or len(scores) < 4:
-            return {}
-        shares: dict[str, list[float]] = {leaf: [] for leaf in self.plan.config.space}
-        for seed in range(n_forests):
-            evaluator = optuna.importance.FanovaImportanceEvaluator(seed=seed)
-            found = optuna.importance.get_param_importances(study, evaluator=evaluator)
-            for leaf, values in shares.items():
-                values.append(float(found[leaf]))
-        return shares
-
-
-class Lease(threading.Thread):
-    """Says every few seconds that this worker lives, as long as it has a trial.
-
-    Whoever cannot say so for long enough has lost the trial, and is told so before others may take it: no trial is
-    trained twice at a time. In passing, trials of dead workers are queued again.
-
-    Attributes:
-        lost: Set when the trial is no longer this worker's own.
-    """
-
-    def __init__(self, queue: Queue, claim: Claim):
-        super().__init__(name=f"lease of {claim.entry.key}", daemon=True)
-        self.lost = threading.Event()
-        self._queue, self._claim, self._ended = queue, claim, threading.Event()
-
-    def __enter__(self) -> "Lease":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self.join()
-
-    def run(self) -> None:
-        """Renew until the trial ends or is lost."""
-        renewed, pause_s = time.monotonic(), self._queue.heartbeat_s
-        while not self._ended.wait(pause_s):
-            asked = time.monotonic()
-            try:
-                if not self._queue.renew(self._claim):
-                    self.lost.set()
-                    return
-                renewed, pause_s = asked, self._queue.heartbeat_s
-                self._queue.recover()
-            except Exception as error:  # whatever it is: a lease that cannot be renewed runs out
-                logger.warning("the queue does not answer: %s", type(error).__name__)
-                pause_s = min(2, self._queue.heartbeat_s)
-            if time.monotonic() - renewed > self._queue.grace_s - self._queue.heartbeat_s:
-                self.lost.set()
-                return
+        """Say what share of a search's differences each leaf explains; see :mod:`podium.sweeps.search`."""
+        config = self.plan.config
+        return measure_importances(self._load(), config, n_forests) if isinstance(config, SearchSweep) else {}
 
 
 def _is_lost(tries: "list[FrozenTrial]") -> bool:
@@ -371,20 +300,3 @@ def _is_lost(tries: "list[FrozenTrial]") -> bool:
     anew = [number for number, trial in enumerate(tries) if trial.user_attrs.get("again")]
     since = tries[anew[-1] :] if anew else tries
     return sum(not trial.user_attrs.get("given_back") for trial in since) < MAX_LOST
-
-
-def _suggest(trial: "Trial", leaf: str, part: FloatRange | IntRange | Choices) -> Any:
-    if isinstance(part, Choices):
-        return trial.suggest_categorical(leaf, [encode_choice(value) for value in part.values])
-    if isinstance(part, FloatRange):
-        return trial.suggest_float(leaf, part.low, part.high, log=part.log)
-    return trial.suggest_int(leaf, part.low, part.high, log=part.log)
-
-
-def decode_params(config: SearchSweep, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn what Optuna keeps into values of leaves, in the order of the space."""
-    return {
-        leaf: decode_choice(params[leaf]) if isinstance(part, Choices) else params[leaf]
-        for leaf, part in config.space.items()
-        if leaf in params
-    }

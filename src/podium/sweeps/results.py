@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -130,10 +131,18 @@ def tabulate_importances(shares: Mapping[str, list[float]]) -> pd.DataFrame:
 
 
 def collect_recipes(trials: Trials) -> dict[str, Any]:
-    """Collect what each finished trial's recipe states, to be copied into ``conf/local``; best first."""
-    finished = [trial for trial in trials if trial["state"] == "finished" and trial["stated"] is not None]
-    ordered = sorted(finished, key=lambda trial: (-trial["value"], trial["key"]))
-    return {"recipes": {trial["recipe"]: trial["stated"] for trial in ordered}}
+    """Collect what each finished trial's recipe states, to be copied into ``conf/local``; best first.
+
+    Each states its own: YAML writes what two share once, and the other, copied alone, would refer to nothing.
+    """
+    stated = [trial for trial in _order_finished(trials) if trial["stated"] is not None]
+    return {"recipes": {trial["recipe"]: deepcopy(trial["stated"]) for trial in stated}}
+
+
+def _order_finished(trials: Trials) -> Trials:
+    """List finished trials, best first; of equals, the first by its key."""
+    finished = [trial for trial in trials if trial["state"] == "finished"]
+    return sorted(finished, key=lambda trial: (-trial["value"], trial["key"]))
 
 
 def describe_results(name: str, trials: Trials, recipes_file: str) -> list[str]:
@@ -144,14 +153,14 @@ def describe_results(name: str, trials: Trials, recipes_file: str) -> list[str]:
         if state in states
     )  # fmt: skip
     lines = [f"sweep '{name}': {len(trials)} trials, {counts}"]
-    finished = [trial for trial in trials if trial["state"] == "finished"]
+    finished = _order_finished(trials)
     if not finished:
         return lines
-    best = max(finished, key=lambda trial: (trial["value"], trial["key"]))
+    best = finished[0]
     lines.append(f"best: {best['key']} with {best['value']:.4f}, member {best['member']}")
     if best["stated"] is not None:
         lines.append(
-            f"to train it on all folds, copy its lines from {recipes_file} into conf/local/parameters_{name}.yml, "
-            f"then: kedro run --params recipe={best['recipe']}"
+            f"to train it on all folds, copy its lines from {recipes_file} into conf/local/parameters_{name}.yml "
+            f"(conf/server where --env server is typed), then: kedro run --params recipe={best['recipe']}"
         )
     return lines

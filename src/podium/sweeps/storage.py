@@ -28,6 +28,15 @@ _POSTGRESQL_OPTIONS = (
     "-c idle_in_transaction_session_timeout=30s -c lock_timeout=120s "
     "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 )
+_POSTGRESQL_CONNECTION: dict[str, Any] = {
+    "options": _POSTGRESQL_OPTIONS,
+    "connect_timeout": 15,
+    # The same for a machine that loses its network: it would wait for a quarter of an hour for an answer.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
 
 
 def find_storage(written: str, folder: Path, environment: Mapping[str, str] | None = None) -> str:
@@ -53,9 +62,21 @@ def find_storage(written: str, folder: Path, environment: Mapping[str, str] | No
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE) and ":memory:" not in url:
         return f"{_SQLITE}{(folder / url.removeprefix(_SQLITE)).as_posix()}"
     if url.startswith(_POSTGRESQL):
+        _refuse_unquoted(url, place)
         return url
     case = f"{place}: {shown}; write sqlite:///<file> or postgresql://<user>@<host>/<database>"
     raise InputError("A sweep's queue is kept in SQLite or PostgreSQL:", [case])
+
+
+def _refuse_unquoted(url: str, place: str) -> None:
+    """Refuse an address in which nobody can tell where the password ends; nothing of it is shown, for that reason.
+
+    Raises:
+        InputError: It is such a one.
+    """
+    if url.count("@") > 1 or any(letter.isspace() for letter in url):
+        case = f"{place}: user or password hold an @ or a blank; write %40 for @, %20 for a blank, %2F for /"
+        raise InputError("The address of the queue cannot be read:", [case])
 
 
 class Database:
@@ -86,9 +107,7 @@ class Database:
         """
         from optuna.storages import RDBStorage
 
-        connect: dict[str, Any] = (
-            {"timeout": 60} if self._is_sqlite else {"options": _POSTGRESQL_OPTIONS, "connect_timeout": 15}
-        )
+        connect: dict[str, Any] = {"timeout": 60} if self._is_sqlite else _POSTGRESQL_CONNECTION
         with quiet_optuna(), naming_database(self.url):
             return RDBStorage(
                 self.url,
@@ -118,11 +137,13 @@ class Database:
     @contextmanager
     def _lock_postgresql(self, what: str) -> Iterator[None]:
         number = int(digest_values(what), 16)  # of 48 bits; PostgreSQL takes 63
-        plain = self.url.replace(_POSTGRESQL, "postgresql://", 1)
         with naming_database(self.url):
             import psycopg
+            from sqlalchemy.engine import make_url
 
-            connection = psycopg.connect(plain, options=_POSTGRESQL_OPTIONS, connect_timeout=15)
+            place = make_url(self.url).translate_connect_args(username="user", database="dbname")  # read as Optuna does
+            query: dict[str, Any] = {**make_url(self.url).query, **_POSTGRESQL_CONNECTION}
+            connection = psycopg.connect(**place, **query)
         try:
             with connection.transaction():
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [number])
@@ -139,7 +160,7 @@ def naming_database(url: str) -> Iterator[None]:
     except Exception as error:
         if not (isinstance(error, RuntimeError | ImportError) or is_passing(error)):
             raise
-        message = hide_password(" ".join(str(error).split()), {STORAGE_VARIABLE: url}).replace(url, hide_password(url))
+        message = hide_password(" ".join(str(error).split()))
         case = f"{hide_password(url, {})}: {message[:400]}"
         raise InputError("The queue of the sweep cannot be opened:", [case]) from None
 

@@ -2,9 +2,10 @@
 
     python -m podium.sweeps.trial
 
-reads one line from standard input, ``{"project": …, "env": …, "params": …}``, and writes lines to standard output:
-``{"fold": …, "row": …}`` after each epoch, answered by ``{"end": true or false}``, and ``{"state": …}`` at its end. It
-is started by :mod:`podium.sweeps.process` and dies with it: when its standard input ends, so does it.
+reads one line from standard input, ``{"project": …, "env": …, "params": …, "digests": …}``, and writes lines to
+standard output: ``{"fold": …, "row": …}`` after each epoch, answered by ``{"end": true or false}``, and
+``{"state": …}`` at its end. It is started by :mod:`podium.sweeps.process` and dies with it: when its standard input
+ends, so does it.
 """
 
 import json
@@ -75,12 +76,22 @@ def train(channel: Channel) -> None:
         channel.say(state="finished", scores=scores)
 
 
-def run_pipeline(project: str, env: str | None, params: dict[str, Any]) -> dict[str, Any]:
-    """Run the pipeline ``trial`` and return its scores."""
+def run_pipeline(project: str, env: str | None, params: dict[str, Any], digests: dict[str, str]) -> dict[str, Any]:
+    """Run the pipeline ``trial`` and return its scores.
+
+    Args:
+        project: Its folder.
+        env: Of Kedro.
+        params: As ``--params``.
+        digests: split_digest and content_digest of what the trial has to be scored on.
+    """
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
 
+    from podium.sweeps.hooks import expect_data
+
     bootstrap_project(Path(project))
+    expect_data(digests)
     session = KedroSession.create(project_path=project, env=env, runtime_params=params)
     with session:
         outputs = session.run(pipeline_names=["trial"])
@@ -89,23 +100,36 @@ def run_pipeline(project: str, env: str | None, params: dict[str, Any]) -> dict[
 
 
 def describe_failure(error: BaseException) -> str:
-    """Say in one line what went wrong."""
+    """Say in one line what went wrong, without passwords."""
     from podium.cli import describe_error
+    from podium.secrets import hide_password
 
     said = describe_error(error) or f"{type(error).__name__}: {error}"
-    return " ".join(said.split())[:600]
+    return hide_password(" ".join(said.split()))[:600]
+
+
+def take_streams() -> tuple[IO[str], IO[str]]:
+    """Keep standard input and output for the worker, and everything else that is written for the log.
+
+    Processes that augment are forked, and each begins by closing ``sys.stdin``. Were that what a thread of this process
+    waits at, they would wait for the thread's lock, of which they have a copy that nobody gives back.
+    """
+    heard = os.fdopen(os.dup(0), encoding="utf-8")
+    said = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  (for as long as the process lives)
+    return heard, said
 
 
 def main() -> NoReturn:
-    """Keep standard output for the worker, and everything else that is written for the log."""
+    """Be a trial."""
     from podium.leaving import leave_now
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    said = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
+    heard, said = take_streams()
     try:
-        train(Channel(sys.stdin, said))
+        train(Channel(heard, said))
     except KeyboardInterrupt:
         leave_now(130)
     leave_now(0)

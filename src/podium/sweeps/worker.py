@@ -1,6 +1,7 @@
 """One worker of a sweep: takes trials from the queue, trains them, and begins none that cannot end in time."""
 
 import logging
+import math
 import os
 import signal
 import socket
@@ -14,8 +15,9 @@ from threading import Event
 from typing import Any
 
 from podium.sweeps.config import Budget
+from podium.sweeps.lease import Lease
 from podium.sweeps.plan import Entry
-from podium.sweeps.queue import Claim, Lease, Queue
+from podium.sweeps.queue import Claim, Queue
 
 logger = logging.getLogger(__name__)
 
@@ -197,10 +199,7 @@ class Worker:
     def _tell(self, claim: Claim, outcome: Outcome, notes: dict[str, Any]) -> None:
         key = claim.entry.key
         if outcome.state == "finished":
-            score = float(outcome.scores[self._config.criterion])
-            value = -score if self._config.criterion == "log_loss" else score
-            if self._queue.finish(claim, value, {**notes, **outcome.scores}):
-                logger.info("trial %s: %s %.4f", key, self._config.criterion, score)
+            self._tell_score(claim, outcome.scores, notes)
         elif outcome.state == "pruned":
             self._queue.prune(claim, {**notes, **outcome.scores})
             logger.info("trial %s was ended early: it is behind the others", key)
@@ -210,3 +209,13 @@ class Worker:
         else:
             self._queue.fail(claim, outcome.error, notes)
             logger.warning("trial %s failed: %s", key, outcome.error)
+
+    def _tell_score(self, claim: Claim, scores: dict[str, Any], notes: dict[str, Any]) -> None:
+        """Tell a score; that of a training that diverged is none, and would leave Optuna's tables unreadable."""
+        key, criterion = claim.entry.key, self._config.criterion
+        score = float(scores[criterion])
+        if not math.isfinite(score):
+            self._queue.fail(claim, f"its {criterion} is {score}: the training diverged", notes)
+            logger.warning("trial %s diverged: its %s is %s", key, criterion, score)
+        elif self._queue.finish(claim, -score if criterion == "log_loss" else score, {**notes, **scores}):
+            logger.info("trial %s: %s %.4f", key, criterion, score)

@@ -16,6 +16,7 @@ from podium.vision.averaging import is_due, make_average
 from podium.vision.criterion import MONITORS
 from podium.vision.distillation import Teacher, Teachers, distillation_loss, resize_pixels
 from podium.vision.input_spec import InputSpec, find_epoch_size
+from podium.vision.micro_batches import PREDICTED_AT_ONCE, Division, compute_in_parts, map_in_parts
 from podium.vision.network import Network, Normalize, to_float
 from podium.vision.optimizers import make_optimizer
 from podium.vision.ranks import Ranks
@@ -40,6 +41,7 @@ class Classifier(pl.LightningModule):
 
     Attributes:
         ranks: Who computes a batch; this process alone, unless it is told otherwise before training.
+        division: How this process works off its share of a batch; None does so at once.
     """
 
     def __init__(  # noqa: PLR0913
@@ -58,6 +60,7 @@ class Classifier(pl.LightningModule):
         self.spec = spec
         self.network = network
         self.ranks = Ranks()
+        self.division: Division | None = None
         self.average = make_average(network, recipe.averaging)
         self.normalize = Normalize(spec, channels_last)
         self.loss = loss
@@ -78,7 +81,10 @@ class Classifier(pl.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map uint8 (batch, height, width, 3) to logits (batch, n_classes)."""
-        return self.scored_network(self.normalize(to_float(images)))
+        at_once = None
+        if self.division is not None and not self.division.is_whole:
+            at_once = PREDICTED_AT_ONCE * self.division.micro_batch
+        return map_in_parts(lambda part: self.scored_network(self.normalize(to_float(part))), images, at_once)
 
     def on_fit_start(self) -> None:
         for teachers in self._teachers:
@@ -87,15 +93,31 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, _: int) -> Tensor:
         part = self.ranks.begin_batch(len(batch[1]))
         pixels, targets = self._show(batch, part)
-        logits = self.ranks.gather(self.network(self.normalize(pixels), targets[part]))
-        loss = self.loss(logits, targets)
-        for teachers in self._teachers:
-            distillation = self.recipe.distillation
-            opinions = self.ranks.gather(teachers(pixels))
-            learnt = distillation_loss(logits, opinions, distillation.temperature)
-            loss = (1.0 - distillation.share) * loss + distillation.share * learnt
+        loss = self.compute_loss(pixels, targets, part)
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[1]))
         return loss * self.ranks.loss_weight
+
+    def compute_loss(self, pixels: Tensor, targets: Tensor, part: slice) -> Tensor:
+        """Return the loss of the whole batch, float32 scalar; gradients go through this rank's part.
+
+        Args:
+            pixels: Of this rank's part, float32 (images of the part, 3, height, width), 0 to 255.
+            targets: Of the whole batch, int64 (batch,) or float (batch, n_classes).
+            part: Which images are this rank's.
+        """
+        n_parts = 1 if self.division is None else self.division.count_parts(*self.ranks.part_sizes)
+
+        def compute(pixels: Tensor, targets: Tensor) -> Tensor:
+            return self.network(self.normalize(pixels), targets)
+
+        logits = self.ranks.gather(compute_in_parts(compute, self.network, pixels, targets[part], n_parts))
+        loss: Tensor = self.loss(logits, targets)
+        for teachers in self._teachers:
+            distillation = self.recipe.distillation
+            opinions = self.ranks.gather(map_in_parts(teachers, pixels, -(-len(pixels) // n_parts)))
+            learnt = distillation_loss(logits, opinions, distillation.temperature)
+            loss = (1.0 - distillation.share) * loss + distillation.share * learnt
+        return loss
 
     def _show(self, batch: Batch, part: slice) -> Batch:
         """Return the pixels of a part of the batch, at the epoch's size and perhaps mixed, and all of its targets.

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.utilities.memory import garbage_collection_cuda, is_oom_error
+from lightning.pytorch.utilities.memory import garbage_collection_cuda
 from scipy.signal import savgol_filter
 
 from podium.vision.batches import BatchPlan
@@ -28,6 +28,8 @@ from podium.vision.distillation import Teacher
 from podium.vision.fit import FoldData, MemberPlan, load_batches, make_classifier
 from podium.vision.freezing import PartFreezing
 from podium.vision.hardware import Hardware
+from podium.vision.memory_probe import DivideBatches
+from podium.vision.micro_batches import is_out_of_memory
 from podium.vision.recipe import FreezingConfig, ProgressiveConfig, Recipe
 from podium.vision.samplers import count_draws
 from podium.vision.seeds import derive_seed
@@ -142,7 +144,7 @@ def try_batch_sizes(trial: Trial, hardware: Hardware, max_batch_size: int) -> pd
         tells it), both null where it did not fit.
     """
     trial = replace(trial, plan=replace(trial.plan, recipe=_begin_in_full(trial.plan.recipe)))
-    hardware = replace(hardware, num_workers=0)  # three batches are not worth starting workers
+    hardware = replace(hardware, num_workers=0, micro_batch=None)  # three batches are not worth starting workers
     in_use = _read_memory("self/status", "VmRSS")
     rows: list[dict[str, Any]] = []
     batch_size = _SMALLEST_BATCH
@@ -238,7 +240,8 @@ def _train(trial: Trial, hardware: Hardware, n_batches: int, callback: Callback)
     rounds = -(-n_draws // count_draws(recipe.sampler, data.training_labels, data.n_variants))
     plan = BatchPlan(recipe.sampler, data.training_labels, rounds * data.n_variants, recipe.batch_size, seed)
     classifier = make_classifier(trial.plan, data, seed, n_batches, hardware, trial.teachers)
-    callbacks = [EpochSeeds(seed, classifier.ranks), PartFreezing(recipe.freezing), callback]
+    division = DivideBatches(hardware.micro_batch)
+    callbacks = [division, EpochSeeds(seed, classifier.ranks), PartFreezing(recipe.freezing), callback]
     run_trainer(
         classifier,
         load_batches(policy, data, plan, 2, hardware),
@@ -259,7 +262,7 @@ def _try_batch_size(trial: Trial, hardware: Hardware, batch_size: int) -> dict[s
     try:
         _train(replace(trial, plan=replace(trial.plan, recipe=recipe)), hardware, 1 + _TIMED_BATCHES, timer)
     except RuntimeError as error:
-        if not (isinstance(error, torch.OutOfMemoryError) or is_oom_error(error)):
+        if not is_out_of_memory(error):
             raise
         return {"batch_size": batch_size, "outcome": "out of memory"}
     finally:

@@ -1,7 +1,7 @@
 """Train one fold, start to end; runs without Kedro, on a CPU or a GPU."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ from podium.vision.hardware import Hardware
 from podium.vision.image_store import ImageStore
 from podium.vision.input_spec import InputSpec
 from podium.vision.losses import make_loss
+from podium.vision.memory_probe import DivideBatches
+from podium.vision.micro_batches import PREDICTED_AT_ONCE, Division, explaining_out_of_memory, log_division
 from podium.vision.network import ClassValues, adjust_to_prior, build_network
 from podium.vision.predict import Probabilities, predict_probabilities
 from podium.vision.ranks import Ranks
@@ -124,12 +126,14 @@ class FittedFold:
             elapsed_s.
         oof: Probabilities of the validation images, float32 (n_validation, n_classes).
         test: Probabilities of the test images, float32 (n_test, n_classes).
+        division: How each device worked off its share of a batch; None where nothing was asked for.
     """
 
     weights: dict[str, Tensor]
     history: pd.DataFrame
     oof: Probabilities
     test: Probabilities
+    division: Division | None = None
 
 
 def fit_fold(
@@ -158,6 +162,7 @@ def fit_fold(
     Raises:
         KeyboardInterrupt: On Ctrl-C, with the last finished epoch saved.
         InputError: The ranks have nothing to share: there are more of them than images in a batch, or to validate on.
+            Or memory ran out; it says what to set.
         RuntimeError: Ranks were lost more often than they may be started again.
     """
     recipe, training = plan.recipe, FoldTraining(plan, data, fold, checkpoint_dir, teachers)
@@ -165,24 +170,27 @@ def fit_fold(
         logger.info("fold was interrupted before: going on from its last finished epoch")
     if hardware.group.n_ranks == 1:
         classifier, history = train_fold(training, hardware, on_epoch)
+        division = classifier.division
     else:
         from podium.vision.rank_launch import train_in_ranks  # a laptop alone need not know of it
 
         require_parts(training, hardware)
-        history = train_in_ranks(training, hardware, on_epoch)
+        history, division = train_in_ranks(training, hardware, on_epoch)
         classifier = make_classifier(plan, data, training.seed, len(training.batches), hardware)
+        classifier.division = division
     best = torch.load(checkpoint_dir / "best.ckpt", map_location="cpu", weights_only=True)["state_dict"]
     classifier.load_state_dict(best)
 
     def predict(rows: Rows) -> Probabilities:
         return predict_probabilities(
-            classifier, data.store, rows, recipe.test_time_views, data.n_classes, 4 * recipe.batch_size,
-            hardware.device, hardware.dtype,
+            classifier, data.store, rows, recipe.test_time_views, data.n_classes,
+            PREDICTED_AT_ONCE * recipe.batch_size, hardware.device, hardware.dtype,
         )  # fmt: skip
 
-    oof, test = predict(data.validation_rows), predict(data.test_rows)
+    with explaining_out_of_memory(recipe.name, lambda: _count_at_once(classifier)):
+        oof, test = predict(data.validation_rows), predict(data.test_rows)
     weights = {name: value.cpu() for name, value in classifier.scored_network.state_dict().items()}
-    return FittedFold(weights, history, oof, test)
+    return FittedFold(weights, history, oof, test, division)
 
 
 def require_parts(training: FoldTraining, hardware: Hardware) -> None:
@@ -208,7 +216,12 @@ def require_parts(training: FoldTraining, hardware: Hardware) -> None:
 
 
 def train_fold(
-    training: FoldTraining, hardware: Hardware, on_epoch: OnEpoch, ranks: Ranks | None = None, **options: Any
+    training: FoldTraining,
+    hardware: Hardware,
+    on_epoch: OnEpoch,
+    ranks: Ranks | None = None,
+    on_division: Callable[[Division], None] = log_division,
+    **options: Any,
 ) -> tuple[Classifier, pd.DataFrame]:
     """Train in this process, alone or as one of several ranks.
 
@@ -217,10 +230,14 @@ def train_fold(
         hardware: Device, precision, workers of this process.
         on_epoch: Called with each row of the history; on resuming, first with the rows of earlier epochs.
         ranks: The place of this process among those that train together.
+        on_division: Called with how batches are worked off, where the hardware says something of it.
         options: Further arguments of ``lightning.pytorch.Trainer``.
 
     Returns:
         What was trained, as its last epoch left it, and the history.
+
+    Raises:
+        InputError: Memory ran out.
     """
     recipe, seed, batches = training.plan.recipe, training.seed, training.batches
     classifier = make_classifier(training.plan, training.data, seed, len(batches), hardware, training.teachers)
@@ -228,12 +245,23 @@ def train_fold(
         classifier.ranks = ranks
         synchronize_norms(classifier.network, ranks, hardware.accelerator)
     history = EpochHistory(on_epoch)
-    loaders = load_batches(training.plan.policy, training.data, batches, 4 * recipe.batch_size, hardware, ranks)
-    callbacks = make_callbacks(recipe, seed, training.checkpoint_dir, history, hardware.progress, classifier.ranks)
+    n_predicted = PREDICTED_AT_ONCE * recipe.batch_size
+    loaders = load_batches(training.plan.policy, training.data, batches, n_predicted, hardware, ranks)
+    callbacks = [
+        DivideBatches(hardware.micro_batch, on_division),
+        *make_callbacks(recipe, seed, training.checkpoint_dir, history, hardware.progress, classifier.ranks),
+    ]
     last = training.checkpoint_dir / "last.ckpt"
     resume_from = last if last.exists() else None
-    run_trainer(classifier, loaders, hardware, callbacks, resume_from, max_epochs=recipe.epochs, **options)
+    with explaining_out_of_memory(recipe.name, lambda: _count_at_once(classifier)):
+        run_trainer(classifier, loaders, hardware, callbacks, resume_from, max_epochs=recipe.epochs, **options)
     return classifier, history.table
+
+
+def _count_at_once(classifier: Classifier) -> int:
+    """Say how many images this device trains on at once."""
+    whole = -(-classifier.recipe.batch_size // classifier.ranks.n_ranks)
+    return whole if classifier.division is None else classifier.division.micro_batch
 
 
 def make_classifier(

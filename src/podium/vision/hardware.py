@@ -45,6 +45,8 @@ class Hardware:
         num_workers: Processes that augment, for all ranks of this machine together.
         num_threads: Threads of torch on a CPU, in each rank; None leaves torch its own number.
         channels_last: Whether pictures and weights lie with channels last in memory, which convolutions like.
+        micro_batch: Images of a batch that a device computes at once, at most; ``auto`` tries before training what a
+            GPU bears, None computes all at once.
         compile: Whether ``torch.compile`` makes kernels for the network first.
         progress: Whether to draw a progress bar.
         group: How many devices and machines train one network.
@@ -55,9 +57,24 @@ class Hardware:
     num_workers: int
     num_threads: int | None = None
     channels_last: bool = True
+    micro_batch: Literal["auto"] | int | None = None
     compile: bool = False
     progress: bool = False
     group: RankGroup = RankGroup()
+
+    def count_at_once(self, n_images: int) -> int:
+        """Say how many of so many images a device computes at once, as far as that is known without trying."""
+        return min(n_images, self.micro_batch) if isinstance(self.micro_batch, int) else n_images
+
+    def describe(self) -> dict[str, str]:
+        """Say in plain text by name what a result may be owed to."""
+        return {
+            "accelerator": self.accelerator,
+            "precision": self.precision,
+            "devices": str(self.group.n_devices),
+            "nodes": str(self.group.n_nodes),
+            "micro_batch": "whole batch" if self.micro_batch is None else str(self.micro_batch),
+        }
 
     @property
     def device(self) -> torch.device:

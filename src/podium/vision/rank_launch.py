@@ -39,6 +39,7 @@ from podium.errors import InputError
 from podium.vision.callbacks import HistoryRow, OnEpoch
 from podium.vision.fit import FoldTraining
 from podium.vision.hardware import Hardware, RankGroup
+from podium.vision.micro_batches import Division, log_division
 from podium.vision.rank_process import MeetingPlace, train_as_rank
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,9 @@ _SIGNALS = (
 _stores: dict[str, TCPStore] = {}
 
 
-def train_in_ranks(training: FoldTraining, hardware: Hardware, on_epoch: OnEpoch) -> pd.DataFrame:
+def train_in_ranks(
+    training: FoldTraining, hardware: Hardware, on_epoch: OnEpoch
+) -> tuple[pd.DataFrame, Division | None]:
     """Train a fold in processes of their own, on as many devices and machines as the hardware says.
 
     ``best.ckpt`` and ``last.ckpt`` then lie in ``training.checkpoint_dir``, on each machine.
@@ -70,7 +73,7 @@ def train_in_ranks(training: FoldTraining, hardware: Hardware, on_epoch: OnEpoch
         on_epoch: Called in this thread with each row of the history, every epoch once.
 
     Returns:
-        The history.
+        The history, and how each device worked off its share of a batch; None where nothing was asked for.
 
     Raises:
         InputError: A rank found something that a user has to mend.
@@ -95,7 +98,7 @@ def train_in_ranks(training: FoldTraining, hardware: Hardware, on_epoch: OnEpoch
         finally:
             handler.shutdown()
     _require_success(result, group)
-    return history.table
+    return history.table, agent.division
 
 
 class RankAgent(LocalElasticAgent):
@@ -108,6 +111,9 @@ class RankAgent(LocalElasticAgent):
         hardware: Of each rank.
         tell: Called with each row of the history.
         folder: Where ranks of one machine meet.
+
+    Attributes:
+        division: How each rank works off its share of a batch, once that was told.
     """
 
     def __init__(
@@ -125,6 +131,7 @@ class RankAgent(LocalElasticAgent):
         self._tell = tell
         self._folder = folder
         self._lines: list[Connection] = []
+        self.division: Division | None = None
 
     def _start_workers(self, worker_group: WorkerGroup) -> dict[int, Any]:
         """Start ranks with new lines to them; signals stay with whoever handled them before."""
@@ -162,11 +169,19 @@ class RankAgent(LocalElasticAgent):
                 said = line.recv()
                 if isinstance(said, BaseException):
                     raise said
+                if isinstance(said, Division):
+                    self._take_division(said)
+                    continue
                 self._tell(said)
                 line.send(None)
         except (EOFError, ConnectionError):
             self._lines.remove(line)  # this rank has ended; the agent sees how
             line.close()
+
+    def _take_division(self, division: Division) -> None:
+        if division != self.division:  # ranks that were started again tell it again
+            log_division(division)
+        self.division = division
 
     def _close_lines(self) -> None:
         for line in self._lines:

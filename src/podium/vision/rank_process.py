@@ -24,6 +24,7 @@ from podium.errors import InputError
 from podium.vision.callbacks import HistoryRow
 from podium.vision.fit import FoldTraining, train_fold
 from podium.vision.hardware import Hardware
+from podium.vision.micro_batches import Division
 from podium.vision.ranks import Ranks, gather_numbers
 
 PATIENCE = timedelta(minutes=30)
@@ -147,7 +148,15 @@ def _train(training: FoldTraining, hardware: Hardware, line: Connection, ranks: 
         broadcast_buffers=False,
         find_unused_parameters=training.plan.recipe.freezing.name != "none",
     )
-    train_fold(training, hardware, tell, ranks, strategy=strategy, devices=group.n_devices, num_nodes=group.n_nodes)
+
+    def tell_division(division: Division) -> None:
+        if is_first_here:
+            line.send(division)
+
+    train_fold(
+        training, hardware, tell, ranks, tell_division,
+        strategy=strategy, devices=group.n_devices, num_nodes=group.n_nodes,
+    )  # fmt: skip
 
 
 @contextmanager

@@ -57,6 +57,14 @@ class Ranks:
         start = rank * each + min(rank, rest)
         return slice(start, start + each + (rank < rest))
 
+    @property
+    def part_sizes(self) -> tuple[int, int]:
+        """Images of the largest and of the smallest part of the batch."""
+        if not self.is_sharing:
+            return self.n_images, self.n_images
+        each, rest = divmod(self.n_images, self.n_ranks)
+        return each + (rest > 0), each
+
     def gather(self, own: Tensor) -> Tensor:
         """Put the parts of the batch together, in order; only this rank's own part carries a gradient.
 

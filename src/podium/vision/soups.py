@@ -21,6 +21,7 @@ from podium.vision.batches import AugmentedBatches, BatchPlan, load_training_bat
 from podium.vision.fit import FoldData, MemberPlan
 from podium.vision.hardware import Hardware
 from podium.vision.input_spec import InputSpec
+from podium.vision.micro_batches import PREDICTED_AT_ONCE
 from podium.vision.network import Network, Normalize, adjust_to_prior, build_network, to_float
 from podium.vision.predict import Probabilities, predict_probabilities
 from podium.vision.recipe import Criterion, Recipe
@@ -94,8 +95,8 @@ def make_soup(
     def predict(network: Network, rows: npt.NDArray[np.int64]) -> Probabilities:
         model = _Seeing(network, plan.spec, hardware.channels_last)
         return predict_probabilities(
-            model, data.store, rows, recipe.test_time_views, data.n_classes, 4 * recipe.batch_size, hardware.device,
-            hardware.dtype,
+            model, data.store, rows, recipe.test_time_views, data.n_classes,
+            PREDICTED_AT_ONCE * hardware.count_at_once(recipe.batch_size), hardware.device, hardware.dtype,
         )  # fmt: skip
 
     def score(chosen: Sequence[Ingredient]) -> float:

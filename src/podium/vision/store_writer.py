@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from podium.errors import InputError
+from podium.locks import hold_file
 from podium.vision.input_spec import InputSpec
 from podium.vision.row_file import RowFile
 from podium.vision.store_index import (
@@ -31,15 +32,12 @@ from podium.vision.store_index import (
     write_index,
 )
 
-try:
-    import fcntl
-except ImportError:  # Windows: the store works, but two processes must not fill it at the same time
-    fcntl = None  # type: ignore[assignment]
-
 _logger = logging.getLogger(__name__)
 
 _COMMIT_EVERY_FILES, _COMMIT_EVERY_S = 2000, 30.0
 _PIXELS = "pixels-{}.u8"
+
+LOCK_NAME = "lock"
 
 
 class StoreWriter:
@@ -196,7 +194,7 @@ def open_store_writer(folder: Path, spec: InputSpec | StoreHeader) -> Iterator[S
     """
     with _naming_folder(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with _lock(folder), StoreWriter(folder, spec) as writer:
+        with hold_file(folder / LOCK_NAME, f"image store {folder.name}"), StoreWriter(folder, spec) as writer:
             yield writer
 
 
@@ -214,24 +212,6 @@ def drop_rows(folder: Path, wanted: Set[str]) -> None:
         return
     with open_store_writer(folder, header) as writer:
         writer.drop_rows(wanted)
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    if fcntl is None:
-        yield
-        return
-    with open(folder / "lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            _logger.info("image store %s: waiting for another process that fills it", folder.name)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-                raise
-            _logger.warning("image store %s: its disk has no locks; fill it from one process at a time", folder)
-        yield
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from podium.copies.search import NO_PAIRS
 from podium.copies.sets import collect_copies
-from podium.digests import digest_table
+from podium.digests import digest_probabilities, digest_table
 from podium.ensembling.criteria import score
 from podium.ensembling.resampling import bootstrap_scores, make_interval
 from podium.ensembling.selection import blend
@@ -58,6 +58,7 @@ PRESENT = {"split_digest": digest_table(FOLDS), "content_digest": digest_content
 
 Tables = dict[str, dict[str, Any]]
 CONFIG = EnsembleConfig(n_draws=100)
+NESTED = make_table(pd.Series(["가"]), 0, np.array([[0.25, 0.75]], np.float32))
 EQUAL = EnsembleConfig(method="equal", calibrate=False, class_offsets="never", n_draws=100, min_certainty=0.0)
 
 
@@ -317,7 +318,9 @@ def test_every_method_gives_weights_that_sum_to_one_and_scores_no_worse_than_tol
     assert (weights["weight"] > 0).all()
     assert weights["weight"].is_monotonic_decreasing
     if method in ("greedy", "best_subset"):
-        blended = blend_members(members, weights, {"method": method, "class_offsets": False}, config)["ensemble_oof"]
+        blended = blend_members(
+            members, weights, {"method": method, "class_offsets": False}, judged["ensemble_nested_oof"], config
+        )["ensemble_oof"]
         reached = f1_score(members.labels, to_matrix(blended).argmax(axis=1), average="macro")
         assert reached >= ranking["macro_f1"].max() - 1e-9
 
@@ -330,8 +333,9 @@ def test_offsets_are_used_when_asked_for_and_never_else() -> None:
     assert always["ensemble_choice"]["class_offsets"] is True
     assert never["ensemble_choice"]["class_offsets"] is False
     assert not any("offsets" in method for method in never["method_scores"]["method"])
+    best = pd.DataFrame({"member": ["회원-0"], "weight": [1.0]})
     blended = [
-        blend_members(members, pd.DataFrame({"member": ["회원-0"], "weight": [1.0]}), judged["ensemble_choice"], CONFIG)
+        blend_members(members, best, judged["ensemble_choice"], judged["ensemble_nested_oof"], CONFIG)
         for judged in (always, never)
     ]
     assert len(blended[0]["decision"]["offsets"]) == 3
@@ -375,7 +379,8 @@ def test_temperature_lowers_the_log_loss_and_changes_no_class() -> None:
     weights = pd.DataFrame({"member": ["회원-0", "회원-1"], "weight": [0.5, 0.5]})
     choice = {"method": "greedy", "class_offsets": False}
     with_it, without = (
-        blend_members(members, weights, choice, EnsembleConfig(calibrate=calibrate)) for calibrate in (True, False)
+        blend_members(members, weights, choice, NESTED, EnsembleConfig(calibrate=calibrate))
+        for calibrate in (True, False)
     )
     assert with_it["decision"]["log_loss_after"] < with_it["decision"]["log_loss_before"]
     assert without["decision"]["temperature"] == 1.0
@@ -386,7 +391,7 @@ def test_temperature_lowers_the_log_loss_and_changes_no_class() -> None:
 
 def test_blend_is_the_weighted_mean_by_hand(tables: Tables) -> None:
     weights = pd.DataFrame({"member": ["기준-0b", "반-0a"], "weight": [0.75, 0.25]})
-    blended = blend_members(gather(tables), weights, {"class_offsets": False}, EQUAL)
+    blended = blend_members(gather(tables), weights, {"class_offsets": False}, NESTED, EQUAL)
     oof, test = blended["ensemble_oof"], blended["ensemble_probabilities"]
     assert oof["image_id"].tolist() == IDS
     assert oof["fold"].tolist() == [0, 1, 1, 0]
@@ -411,12 +416,19 @@ def test_blended_rows_sum_to_one(seed: int) -> None:
         np.testing.assert_allclose(matrix.sum(axis=1), 1.0, atol=1e-6)
 
 
+def test_digest_names_the_nested_table_that_was_there_when_the_weights_were_used(tables: Tables) -> None:
+    weights = pd.DataFrame({"member": ["기준-0b", "반-0a"], "weight": [0.75, 0.25]})
+    digests = blend_members(gather(tables), weights, {"class_offsets": False}, NESTED, EQUAL)["ensemble_digests"]
+    assert digests["nested_oof_digest"] == digest_probabilities(NESTED)
+    assert {key: digests[key] for key in PRESENT} == PRESENT
+
+
 def test_competition_without_a_test_part_has_no_test_probabilities(tables: Tables) -> None:
     for key, load in tables["test_probabilities"].items():
         tables["test_probabilities"][key] = lambda load=load: load().iloc[:0]
     members = replace(gather(tables), test_ids=pd.Series([], dtype="str"))
     weights = pd.DataFrame({"member": ["기준-0b", "반-0a"], "weight": [0.5, 0.5]})
-    blended = blend_members(members, weights, {"class_offsets": False}, EQUAL)
+    blended = blend_members(members, weights, {"class_offsets": False}, NESTED, EQUAL)
     assert len(blended["ensemble_probabilities"]) == 0
     assert list(blended["ensemble_probabilities"]) == ["image_id", "fold", "p_0", "p_1"]
     assert len(blended["ensemble_oof"]) == 4
@@ -452,9 +464,9 @@ def test_expected_private_score_is_the_nested_one_with_an_interval_that_widens_f
     classes = pd.DataFrame({"label": [0, 1, 2], "size": ["작다", "크다", "크다"]})
     attributes = {"size": {"values": ("작다", "크다")}}
     judged = judge_methods(members, CONFIG)
-    choice, weights = judged["ensemble_choice"], pd.DataFrame({"member": members.names, "weight": 0.2})
-    oof = blend_members(members, weights, choice, CONFIG)["ensemble_oof"]
     nested = judged["ensemble_nested_oof"]
+    choice, weights = judged["ensemble_choice"], pd.DataFrame({"member": members.names, "weight": 0.2})
+    oof = blend_members(members, weights, choice, nested, CONFIG)["ensemble_oof"]
     widths = []
     for n_test in (100, 2000):
         test = make_table(pd.Series([f"{i}" for i in range(n_test)]), -1, np.full((n_test, 3), 1 / 3, np.float32))

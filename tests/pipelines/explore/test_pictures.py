@@ -1,14 +1,12 @@
 """Charts hold the numbers that they were given, at three classes and at three hundred."""
 
-import io
-import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
+from pipelines.explore.rendering import render
 from podium.pipelines.explore import pictures
 from podium.pipelines.explore.counts import cross_attributes
 from podium.plots import MAX_SIDE_INCHES
@@ -27,14 +25,6 @@ TRAIN = pd.DataFrame(
         "age_years": pd.array([20, 22, 30, 29, 20, 31], dtype="Int64"),
     }
 )
-IMAGES = pd.DataFrame(
-    {
-        "subset": ["train", "train", "train", "test"],
-        "width_px": pd.array([100, 100, 50, 80], dtype="Int64"),
-        "height_px": pd.array([200, 200, 60, 80], dtype="Int64"),
-    }
-)
-HINT = {"size_px": [64, 32], "largest_size_px": [96, 64]}
 
 
 def make_counts(n: int, groups_differ: bool = True) -> pd.DataFrame:
@@ -46,14 +36,6 @@ def make_counts(n: int, groups_differ: bool = True) -> pd.DataFrame:
             "n_groups": n_images // 2 if groups_differ else n_images,
         }
     )  # fmt: skip
-
-
-def render(figure: Figure) -> list[str]:
-    """Draw a figure and return the warnings."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        figure.savefig(io.BytesIO(), format="png", dpi=40)
-    return [str(warning.message) for warning in caught]
 
 
 @pytest.mark.parametrize("n", [3, 200])
@@ -143,38 +125,6 @@ def test_colours_and_dashes_differ_from_curve_to_curve() -> None:
     assert len({colour for colour, _ in styles}) == len({dash for _, dash in styles}) == 2
 
 
-def test_sizes_are_drawn_once_each_with_the_proposals() -> None:
-    (axis,) = pictures.draw_sizes(IMAGES, HINT, "제목").axes
-    train, test = axis.collections
-    assert sorted(map(tuple, train.get_offsets().tolist())) == [(50, 60), (100, 200)]
-    assert test.get_offsets().tolist() == [[80, 80]]
-    small, large = sorted(train.get_sizes())
-    assert large / small == pytest.approx(2.0), "the area grows with the number of images"
-    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in axis.lines] == [(32, 64), (64, 96)]
-    assert (axis.get_xlabel(), axis.get_ylabel()) == ("width in px", "height in px")
-    assert "3 training images, 2 sizes" in [text.get_text() for text in axis.figure.legends[0].get_texts()]
-    plot = pictures.plot_sizes(IMAGES, HINT, "제목")
-    assert list(zip(plot.data[0].x, plot.data[0].y, plot.data[0].customdata, strict=True)) == [
-        (50, 60, 1),
-        (100, 200, 2),
-    ]
-    assert plot.layout.xaxis.type == "linear"
-
-
-def test_sizes_of_a_wide_range_have_logarithmic_axes() -> None:
-    images = pd.concat([IMAGES, IMAGES.iloc[:1].assign(width_px=4000, height_px=3000)])
-    assert pictures.draw_sizes(images, HINT, "t").axes[0].get_xscale() == "log"
-    assert pictures.plot_sizes(images, HINT, "t").layout.yaxis.type == "log"
-
-
-def test_parts_have_markers_of_their_own_for_print() -> None:
-    (axis,) = pictures.draw_sizes(IMAGES, HINT, "t").axes
-    outlines = {tuple(map(tuple, part.get_paths()[0].vertices)) for part in axis.collections}
-    assert len(outlines) == 2
-    plot = pictures.plot_sizes(IMAGES, HINT, "t")
-    assert plot.data[0].marker.symbol != plot.data[1].marker.symbol
-
-
 def test_plain_classes_get_pictures_that_say_so() -> None:
     none = cross_attributes(TRAIN, {})
     for drawn, plotted, note in (
@@ -185,16 +135,10 @@ def test_plain_classes_get_pictures_that_say_so() -> None:
         assert note in plotted.layout.annotations[0].text
 
 
-def test_competition_without_a_test_part_is_drawn() -> None:
-    train = IMAGES[IMAGES["subset"] == "train"]
-    assert len(pictures.draw_sizes(train, {**HINT, "largest_size_px": [64, 32]}, "t").axes[0].collections) == 1
-
-
 def test_korean_names_have_letters_in_every_chart() -> None:
     for figure in (
         pictures.draw_class_counts(make_counts(3), "수업 긁"),
         pictures.draw_attribute_tables(cross_attributes(TRAIN, ATTRIBUTES), "뷁"),
         pictures.draw_numbers(TRAIN, ATTRIBUTES, "나이"),
-        pictures.draw_sizes(IMAGES, HINT, "크기"),
     ):
         assert render(figure) == []

@@ -1,5 +1,6 @@
 """What is packed is what the ensemble is made of; what is missing is named before anything is written."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from packing.drawn_model import make_contents
 from podium.datasets.last_ensemble import LastEnsemble
 from podium.datasets.trained_members import TrainedMembers
 from podium.datasets.weights import WeightsDataset
+from podium.digests import digest_probabilities
 from podium.errors import InputError
 from podium.packing import registering
 from podium.packing.contents import FOLDER_KEY, write_contents
@@ -103,6 +105,15 @@ def test_join_is_packed_by_the_networks_that_it_joins_and_a_soup_by_its_own(tmp_
     assert join.networks[0].values == (1, 0), "numbers of wear and normal among the attribute's values"
     assert not soup.is_join and [network.name for network in soup.networks] == ["수프-2c"]
     assert soup.networks[0].values is None
+
+
+def test_ensemble_that_was_stopped_halfway_is_refused(tmp_path: Path) -> None:
+    trained = train(tmp_path, ("큰-0a", {}, []))
+    whole = blend({"큰-0a": 1.0})
+    whole.digests["nested_oof_digest"] = digest_probabilities(whole.nested_oof)
+    assert pack(trained, whole).members
+    with pytest.raises(InputError, match="stopped halfway"):
+        pack(trained, replace(whole, nested_oof=make_oof(3)))
 
 
 def test_all_that_is_missing_is_listed_at_once(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from pipelines.report.drawn_members import (
 from podium.competitions.config import ImageFolder
 from podium.datasets.trained_members import TrainedMembers
 from podium.datasets.weights import WeightsDataset
+from podium.digests import digest_probabilities
 from podium.errors import InputError
 from podium.label_errors import find_label_errors
 from podium.pipelines.ensemble.config import EnsembleConfig
@@ -178,6 +179,18 @@ def test_ensemble_whose_tables_are_of_two_runs_is_left_out(values: dict[str, Any
     done = run({**values, "last_ensemble": mixed})
     assert done["reported"].main == GOOD
     assert "The last ensemble is not what its weights make of its members" in done["report_page"]
+
+
+def test_ensemble_whose_nested_table_is_of_a_run_that_was_stopped_is_left_out(values: dict[str, Any]) -> None:
+    fitting = make_ensemble(draw_members())
+    digests = digest_present(values["images"], values["folds"])
+    digests["nested_oof_digest"] = digest_probabilities(fitting.nested_oof)
+    fitting.digests.update(digests)
+    assert run({**values, "last_ensemble": fitting})["reported"].main == "ensemble"
+    newer = fitting.nested_oof.assign(p_0=0.5, p_1=0.5)
+    done = run({**values, "last_ensemble": replace(fitting, nested_oof=newer)})
+    assert done["reported"].main == GOOD
+    assert "The last ensemble was stopped halfway" in done["report_page"]
 
 
 def test_ensemble_of_members_that_are_gone_is_shown_without_what_came_before_its_temperature(

@@ -15,7 +15,6 @@ from podium.pipelines.report.scoring import (
     Candidate,
     draw_counts,
     draw_groups,
-    score_all,
     score_candidates,
     score_values,
 )
@@ -153,7 +152,9 @@ def test_dependent_images_make_wider_intervals() -> None:
     (part,) = list_parts(CLASSES.iloc[:2], {})
     widths = []
     for groups in (np.arange(400), np.arange(400) // 4):
-        row = score_all(Candidate("가", "", said), part, labels, groups, draw_groups(groups, 300, 0), 0.9)
+        row = score_candidates(
+            [Candidate("가", "", said)], part, labels, groups, draw_groups(groups, 300, 0), EnsembleConfig(level=0.9)
+        )[0]
         widths.append(row["accuracy_high"] - row["accuracy_low"])
     assert widths[1] == pytest.approx(2 * widths[0], rel=0.25)  # four alike count for one: twice the standard error
 

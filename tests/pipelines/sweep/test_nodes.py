@@ -1,5 +1,6 @@
 """Nodes of a sweep: plans, requests for trials, tables and pictures."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from podium.pipelines.selection.nodes import select_recipe
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.sweep import nodes
 from podium.pipelines.sweep.nodes import make_request, plan_sweep, read_queue, show_sweep, tabulate_sweep, work_off
+from podium.pipelines.training.member import digest_present
 from podium.sweeps import process
 from podium.sweeps.plan import Entry, SweepPlan, resolve_entry
 from podium.sweeps.worker import JudgeEpoch, Outcome
@@ -33,7 +35,7 @@ def test_other_images_make_another_study() -> None:
 
 def test_trial_is_asked_for_with_this_runs_parameters_its_recipe_and_its_folds() -> None:
     entry = make_plan().make_entry("느림-seed1", {})
-    request = make_request(entry, [0], {"project": "/p", **ORIGIN})
+    request = make_request(entry, make_plan(), {"project": "/p", **ORIGIN})
     assert request == {
         "project": "/p",
         "env": "sample",
@@ -43,8 +45,10 @@ def test_trial_is_asked_for_with_this_runs_parameters_its_recipe_and_its_folds()
             "recipes": {"기준": {"epochs": 2}, "찾기-느림-seed1": entry.values},
             "splitting": {"held_out": [0]},
         },
+        "digests": digest_present(IMAGES, FOLDS),
     }
-    ready = make_request(Entry("기준", "기준", "기준", None), [0, 1], {"project": "/p", "env": None, "params": {}})
+    both = replace(make_plan(), folds=[0, 1])
+    ready = make_request(Entry("기준", "기준", "기준", None), both, {"project": "/p", "env": None, "params": {}})
     assert ready["params"] == {"recipe": "기준", "splitting": {"held_out": [0, 1]}}
 
 

@@ -36,6 +36,18 @@ def test_wrong_value_is_refused_by_its_name(name: str, value: Any) -> None:
         TrainingConfig.model_validate({"checkpoint_dir": "x", name: value})
 
 
+@pytest.mark.parametrize("micro_batch", [0, -1, "x", True, 2.5, "8"])
+def test_wrong_micro_batch_is_refused_by_its_name(micro_batch: Any) -> None:
+    with pytest.raises(ValidationError, match=r"(?m)^micro_batch"):
+        TrainingConfig.model_validate({"checkpoint_dir": "x", "micro_batch": micro_batch})
+
+
+@pytest.mark.parametrize("micro_batch", [None, "auto", 1, 64])
+def test_micro_batch_is_a_number_or_found_out_or_none(micro_batch: Any) -> None:
+    assert TrainingConfig(checkpoint_dir="x", micro_batch=micro_batch).micro_batch == micro_batch
+    assert TrainingConfig(checkpoint_dir="x").micro_batch is None
+
+
 @pytest.mark.parametrize("rendezvous", [None, "gpu-1", "gpu-1:", ":29500", "gpu-1:port", "gpu-1:0", "gpu-1:70000"])
 def test_several_machines_need_an_address_to_meet_at(rendezvous: Any) -> None:
     with pytest.raises(ValidationError, match="rendezvous: 2 machines meet at an address of the first"):

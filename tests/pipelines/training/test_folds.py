@@ -23,6 +23,7 @@ from podium.vision import fitting_store
 from podium.vision.fit import FittedFold, MemberPlan
 from podium.vision.hardware import Hardware
 from podium.vision.input_spec import InputSpec
+from podium.vision.micro_batches import Division
 from podium.vision.recipe import Recipe
 from podium.vision.soups import Soup
 
@@ -67,11 +68,12 @@ def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         on_epoch({"epoch": 0, "val_loss": 0.5})
         oof = np.array([[0.75, 0.25, 0, 0], [0.25, 0.75, 0, 0]], dtype=np.float32)[:, : data.n_classes]
         history = pd.DataFrame({"epoch": [0], "val_loss": [0.5]})
-        return FittedFold({"w": torch.ones(2)}, history, oof, oof[::-1])
+        return FittedFold({"w": torch.ones(2)}, history, oof, oof[::-1], given.get("division"))
 
     monkeypatch.setattr(folds, "fit_fold", fit)
     monkeypatch.setattr(fitting_store, "ImageStore", Store)
     monkeypatch.setattr(folds, "tell_epoch", lambda fold, row: given.update(logged=(fold, row)))
+    monkeypatch.setattr(folds, "tell_tags", lambda name, values: given.update(tags=(name, values)))
     return given
 
 
@@ -99,6 +101,14 @@ def test_held_out_fold_is_scored_on_true_labels_and_the_others_are_trained_on_sh
     assert data.validation_labels.tolist() == [1, 0]
     assert data.test_rows.tolist() == [ord("y"), ord("z")]
     assert data.n_classes == 4
+
+
+def test_run_is_told_how_many_images_a_device_computed_at_once(given: dict[str, Any]) -> None:
+    train_fold(1)
+    assert "tags" not in given, "nothing was asked for"
+    given["division"] = Division(64, 16, 0)
+    train_fold(1)
+    assert given["tags"] == ("training.fold_1", {"images_at_once": "16"})
 
 
 def test_probabilities_stand_beside_the_images_that_they_are_of(given: dict[str, Any]) -> None:

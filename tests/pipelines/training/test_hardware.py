@@ -33,12 +33,12 @@ def test_auto_takes_what_the_machine_has(
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bf16)
     training = TrainingConfig(
         checkpoint_dir=Path("x"), device=device, precision=precision, num_workers=3, num_threads=2, progress=False,
-        compile=True, channels_last=False,
+        compile=True, channels_last=False, micro_batch="auto",
     )  # fmt: skip
     hardware = choose_hardware(training)
     assert (hardware.accelerator, hardware.precision) == expected
     assert (hardware.num_workers, hardware.num_threads, hardware.progress) == (3, 2, False)
-    assert (hardware.compile, hardware.channels_last) == (True, False)
+    assert (hardware.compile, hardware.channels_last, hardware.micro_batch) == (True, False, "auto")
 
 
 def test_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

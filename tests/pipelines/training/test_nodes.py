@@ -151,6 +151,16 @@ def finish(history: pd.DataFrame) -> FinishedFold:
     return FinishedFold(history, Path("표"), Path("가중치"))
 
 
+def test_run_is_told_what_it_computes_on(
+    calls: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(nodes, "tell_tags", lambda *tags: told.append(tags))
+    next(train(tmp_path))
+    tags = {"accelerator": "cpu", "precision": "32-true", "devices": "1", "nodes": "1", "micro_batch": "whole batch"}
+    assert told == [("training", tags)]
+
+
 def test_each_fold_is_handed_out_as_soon_as_it_ends(calls: list[dict[str, Any]], tmp_path: Path) -> None:
     results = train(tmp_path)
     assert next(results) == {name: {"기준-0a/fold_0": f"{name} of 0"} for name in OUTPUTS}

@@ -74,6 +74,7 @@ def _search_new(contents: pd.DataFrame, survey: dict[str, Any], leaks: LeaksConf
         min_side_px=leaks.min_side_px,
         min_page_similarity=leaks.min_page_similarity,
         min_small_similarity=leaks.min_small_similarity,
+        min_ink=leaks.min_ink,
     )
     logger.info("looking for copies among %d pictures, %d of them new", len(contents), n_new)
     return search(contents, Survey(Path(survey["folder"])).read_keypoints, limits, n_jobs=n_jobs)

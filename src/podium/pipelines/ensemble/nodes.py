@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from podium.digests import digest_values
+from podium.digests import digest_probabilities, digest_values
 from podium.ensembling.board import count_public
 from podium.ensembling.criteria import BOUNDS, Criterion, Probabilities, name_criterion, score
 from podium.ensembling.decisions import Decision
@@ -200,9 +200,20 @@ def weigh_members(
 
 
 def blend_members(
-    members: Members, ensemble_weights: pd.DataFrame, ensemble_choice: dict[str, Any], ensemble: EnsembleConfig
+    members: Members,
+    ensemble_weights: pd.DataFrame,
+    ensemble_choice: dict[str, Any],
+    ensemble_nested_oof: pd.DataFrame,
+    ensemble: EnsembleConfig,
 ) -> dict[str, Any]:
     """Average the members' probabilities by weight, then apply temperature and class offsets.
+
+    Args:
+        members: What they say.
+        ensemble_weights: member and weight.
+        ensemble_choice: Whether class offsets are used.
+        ensemble_nested_oof: Named by a digest, since it keeps no versions: whoever reads it later has to know its run.
+        ensemble: How the decision is fitted.
 
     Returns:
         decision: temperature, offsets (nats, one a class; none where they are not used), and the log loss before and
@@ -212,7 +223,7 @@ def blend_members(
         image_id; the latter has no rows without a test part.
 
         ensemble_digests: split_digest and content_digest, of the split and the images that all members were made for,
-        and weights_digest.
+        weights_digest and nested_oof_digest.
     """
     weights = dict(zip(ensemble_weights["member"], ensemble_weights["weight"], strict=True))
     of_member = np.array([weights.get(name, 0.0) for name in members.names])
@@ -235,6 +246,7 @@ def blend_members(
             "split_digest": members.split_digest,
             "content_digest": members.content_digest,
             "weights_digest": digest_values({name: round(weight, 9) for name, weight in weights.items()}),
+            "nested_oof_digest": digest_probabilities(ensemble_nested_oof),
         },
     }
 

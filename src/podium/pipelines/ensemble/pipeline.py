@@ -56,7 +56,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 blend_members,
-                ["members", "ensemble_weights", "ensemble_choice", "params:ensemble"],
+                ["members", "ensemble_weights", "ensemble_choice", "ensemble_nested_oof", "params:ensemble"],
                 {name: name for name in blended},
                 name="blend_members",
             ),

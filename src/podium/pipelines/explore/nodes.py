@@ -131,7 +131,7 @@ def show_sizes(images: pd.DataFrame, input_hint: dict[str, Any], competition: st
         input_hint: The sizes that are proposed.
         competition: Its name.
     """
-    from podium.pipelines.explore.pictures import draw_sizes, plot_sizes
+    from podium.pipelines.explore.size_pictures import draw_sizes, plot_sizes
 
     title = f"sizes of the pictures: {competition}"
     return {

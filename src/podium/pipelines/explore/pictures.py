@@ -1,6 +1,6 @@
-"""Counts and sizes as charts, each once to look at and once to print."""
+"""Counts of classes, attributes and the numbers behind them as charts, each once to look at and once to print."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,6 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from plotly.subplots import make_subplots
 
@@ -20,23 +19,17 @@ from podium.plots import (
     MAX_CLASSES_WITH_COUNTS,
     MAX_SIDE_INCHES,
     clip_text,
+    draw_note,
     find_fonts,
+    plot_note,
 )
 
 BLUE, VERMILION = COLOURS[0], COLOURS[1]
-PARTS = {
-    "train": ("training images", BLUE, "o", "circle-open"),
-    "test": ("test images", VERMILION, "^", "triangle-up-open"),
-}
-"""By subset: its name, and its colour and marker in both kinds of chart; markers tell the parts apart in print."""
-
 DASHES = ("solid", "dashed", "dotted", "dashdot")
 PLOTLY_DASHES = ("solid", "dash", "dot", "dashdot")
 HALF = 0.5  # from a whole number to the edge of its bar
 NAME_COLUMNS = 40
 MAX_BINS = 80
-LARGEST_MARKER = 32.0
-"""Diameter in points, where all images of a part have one size."""
 
 NO_PAIRS = "fewer than two attributes: there is nothing to cross"
 NO_NUMBERS = "no attribute has a number behind it"
@@ -132,7 +125,7 @@ def draw_attribute_tables(tables: pd.DataFrame, title: str) -> Figure:
     """
     pairs = arrange_pairs(tables)
     if not pairs:
-        return _draw_note(NO_PAIRS, title)
+        return draw_note(NO_PAIRS, title)
     wide = [max(2.6, 0.62 * len(columns) + 1.7) for _, _, columns in pairs.values()]
     high = max(max(2.6, 0.5 * len(rows) + 1.9) for _, rows, _ in pairs.values())
     figure = Figure(
@@ -153,7 +146,7 @@ def plot_attribute_tables(tables: pd.DataFrame, title: str) -> go.Figure:
     """Draw the same as :func:`draw_attribute_tables`, to look at in a browser."""
     pairs = arrange_pairs(tables)
     if not pairs:
-        return _plot_note(NO_PAIRS, title)
+        return plot_note(NO_PAIRS, title)
     titles = [_word_association(names, counts) for names, (counts, _, _) in pairs.items()]
     figure = make_subplots(rows=1, cols=len(pairs), subplot_titles=titles, horizontal_spacing=0.3 / len(pairs))
     for column, (names, (counts, rows, columns)) in enumerate(pairs.items(), start=1):
@@ -184,7 +177,7 @@ def draw_numbers(train: pd.DataFrame, attributes: Attributes, title: str) -> Fig
     """
     panels = list(_list_panels(train, attributes))
     if not panels:
-        return _draw_note(NO_NUMBERS, title)
+        return draw_note(NO_NUMBERS, title)
     figure = Figure(figsize=(8.5, 2.7 * len(panels) + 0.5), layout="constrained")
     axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axis, (name, by, edges, curves) in zip(axes, panels, strict=True):
@@ -218,7 +211,7 @@ def plot_numbers(train: pd.DataFrame, attributes: Attributes, title: str) -> go.
     """Draw the same as :func:`draw_numbers`, to look at in a browser."""
     panels = list(_list_panels(train, attributes))
     if not panels:
-        return _plot_note(NO_NUMBERS, title)
+        return plot_note(NO_NUMBERS, title)
     titles = [f"{name} by {by}" for name, by, _, _ in panels]
     figure = make_subplots(rows=len(panels), cols=1, subplot_titles=titles)
     for row, (name, by, edges, curves) in enumerate(panels, start=1):
@@ -240,69 +233,6 @@ def plot_numbers(train: pd.DataFrame, attributes: Attributes, title: str) -> go.
         figure.update_xaxes(title_text=name, row=row, col=1)
         figure.update_yaxes(title_text="training images", rangemode="tozero", row=row, col=1)
     figure.update_layout(title=title, template="plotly_white", width=900, height=320 * len(panels) + 120)
-    return figure
-
-
-def draw_sizes(images: pd.DataFrame, hint: Mapping[str, Any], title: str) -> Figure:
-    """Draw width against height: a marker for each size, larger for more images, and the size of input to begin with.
-
-    Args:
-        images: subset, width_px and height_px.
-        hint: size_px and largest_size_px, (height, width).
-        title: Of the figure.
-    """
-    figure = Figure(figsize=(7.2, 6.4), layout="constrained")
-    axis = figure.subplots()
-    for subset, sizes in _count_sizes(images).items():
-        name, colour, marker, _ = PARTS[subset]
-        label = f"{int(sizes['n_images'].sum())} {name}, {len(sizes)} sizes"
-        axis.scatter(
-            sizes["width_px"], sizes["height_px"], s=_scale_markers(sizes["n_images"]) ** 2, marker=marker,
-            facecolors="none", edgecolors=colour, linewidths=1.2, alpha=0.7, label=label,
-        )  # fmt: skip
-    for name, (height, width), marker in _list_proposals(hint):
-        axis.plot(
-            width, height, marker, color="black", ms=11, mew=2, linestyle="none", label=f"{name}: {height} x {width} px"
-        )
-    axis.set_xlabel("width in px")
-    axis.set_ylabel("height in px")
-    is_wide, sides = _is_wide_range(images), images[["width_px", "height_px"]].to_numpy(np.float64)
-    limits = (0.8 * sides.min(), 1.25 * sides.max()) if is_wide else (0.0, 1.08 * sides.max())
-    scale = "log" if is_wide else "linear"
-    axis.set(xscale=scale, yscale=scale, xlim=limits, ylim=limits, aspect="equal")
-    axis.grid(alpha=0.3, which="both")
-    for handle in figure.legend(fontsize=8, loc="outside lower center", ncols=2).legend_handles:
-        if isinstance(handle, PathCollection):  # else the marker of the first size, which may be any
-            handle.set_sizes([40.0])
-    axis.set_title(title, fontsize=10, family=find_fonts())
-    return figure
-
-
-def plot_sizes(images: pd.DataFrame, hint: Mapping[str, Any], title: str) -> go.Figure:
-    """Draw the same as :func:`draw_sizes`, to look at in a browser."""
-    figure = go.Figure()
-    hover = "%{x} x %{y} px (width x height)<br>%{customdata} images<extra></extra>"
-    for subset, sizes in _count_sizes(images).items():
-        name, colour, _, symbol = PARTS[subset]
-        marker: dict[str, Any] = {
-            "color": colour,
-            "symbol": symbol,
-            "size": _scale_markers(sizes["n_images"]),
-            "line": {"width": 1.5},
-        }
-        figure.add_scatter(
-            x=sizes["width_px"], y=sizes["height_px"], mode="markers", name=f"{int(sizes['n_images'].sum())} {name}",
-            marker=marker, customdata=sizes["n_images"], hovertemplate=hover,
-        )  # fmt: skip
-    for (name, (height, width), _), symbol in zip(_list_proposals(hint), ("cross-thin", "x-thin"), strict=False):
-        marker = {"symbol": symbol, "size": 14, "color": "black", "line": {"width": 2.5, "color": "black"}}
-        figure.add_scatter(x=[width], y=[height], mode="markers", name=f"{name}: {height} x {width} px", marker=marker)
-    kind = "log" if _is_wide_range(images) else "linear"
-    axes = {"type": kind, "rangemode": "tozero"}
-    figure.update_layout(
-        title=title, template="plotly_white", width=860, height=720, xaxis={"title": "width in px", **axes},
-        yaxis={"title": "height in px", "scaleanchor": "x", **axes}, legend={"orientation": "h", "y": -0.12},
-    )  # fmt: skip
     return figure
 
 
@@ -367,47 +297,3 @@ def _name_number(attribute: str, raw_column: str, step: int) -> str:
     unit = raw_column.removeprefix(f"{attribute}_")
     name = raw_column if unit == raw_column else f"{attribute} in {unit.replace('_', ' ')}"
     return name if step == 1 else f"{name}, {step} a step"
-
-
-def _count_sizes(images: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Count the images of each size: by part, width_px, height_px, n_images."""
-    parts = {subset: images[images["subset"] == subset] for subset in PARTS}
-    return {
-        subset: rows.groupby(["width_px", "height_px"]).size().rename("n_images").reset_index()
-        for subset, rows in parts.items()
-        if len(rows)
-    }
-
-
-def _scale_markers(n_images: pd.Series) -> npt.NDArray[np.float64]:
-    """Return the diameter of each marker, in points: its area grows with the share of the part's images."""
-    return np.maximum(5.0, LARGEST_MARKER * np.sqrt(n_images.to_numpy(np.float64) / n_images.sum()))
-
-
-def _list_proposals(hint: Mapping[str, Any]) -> list[tuple[str, tuple[int, int], str]]:
-    first, largest = tuple(hint["size_px"]), tuple(hint["largest_size_px"])
-    proposals = [("input to begin with (height x width)", first, "+")]
-    return proposals + ([] if first == largest else [("largest that shows more", largest, "x")])
-
-
-def _is_wide_range(images: pd.DataFrame) -> bool:
-    sides = images[["width_px", "height_px"]].to_numpy(np.float64)
-    return bool(sides.max() > 10 * sides.min())
-
-
-def _draw_note(note: str, title: str) -> Figure:
-    figure = Figure(figsize=(6.0, 2.0), layout="constrained")
-    axis = figure.subplots()
-    axis.set_axis_off()
-    axis.text(0.5, 0.5, note, ha="center", va="center")
-    figure.suptitle(title, fontsize=10, family=find_fonts())
-    return figure
-
-
-def _plot_note(note: str, title: str) -> go.Figure:
-    figure = go.Figure()
-    figure.add_annotation(text=note, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5)
-    figure.update_layout(
-        title=title, template="plotly_white", width=600, height=250, xaxis_visible=False, yaxis_visible=False
-    )
-    return figure

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from podium.byte_counts import describe_bytes
 from podium.disk.config import DiskConfig
 from podium.disk.removal import remove
-from podium.disk.room import describe_bytes
 from podium.disk.superseded import Superseded
 from podium.errors import InputError
 from podium.pipelines.ingestion.config import IngestionConfig

@@ -48,8 +48,8 @@ def pack_model(
         registry: What to pack.
 
     Raises:
-        InputError: There is no such ensemble or member, it was made for other images or another split, or weights of it
-            are missing; all of these are listed.
+        InputError: There is no such ensemble or member, it was made for other images or another split or by half, or
+            weights of it are missing; all of these are listed.
     """
     from podium.pipelines.training.folds import number_values
 
@@ -128,6 +128,11 @@ def _describe_ensemble(
     ]
     if others:
         raise InputError("The last ensemble was made for other images or another split:", others)
+    if not ensemble.is_of_one_run:
+        told = (
+            "its nested table is not of the run that wrote its weights; kedro run --pipeline ensemble makes a new one"
+        )
+        raise InputError("The last ensemble was stopped halfway:", [told])
     weights = dict(zip(ensemble.weights["member"], ensemble.weights["weight"].astype(float), strict=True))
     members = ", ".join(f"{name} ({weight:.3f})" for name, weight in weights.items())
     about = {"weights_digest": ensemble.digests["weights_digest"], "made": ensemble.version, "members": members}

@@ -157,6 +157,9 @@ def _fit_ensemble(ensemble: LastEnsemble | None, members: Members) -> tuple[Repo
     if not is_present or handed_in is None or nested is None or test is None:
         told = "The last ensemble was made for another split or other images, so it is left out;"
         return None, [f"{told} kedro run --pipeline ensemble makes a new one."]
+    if not ensemble.is_of_one_run:
+        told = "was stopped halfway: its nested table is not of the run that wrote its weights;"
+        return None, [f"The last ensemble {told} kedro run --pipeline ensemble makes a new one."]
     weights = dict(zip(ensemble.weights["member"], ensemble.weights["weight"].astype(float), strict=True))
     gone = sorted(set(weights) - set(members.names))
     notes = [f"The ensemble was made of members that are gone: {', '.join(gone)}."] if gone else []

@@ -19,7 +19,6 @@ Probabilities = npt.NDArray[np.float32]
 Draws = npt.NDArray[np.float32]
 
 OUT_OF_FOLD, NESTED, CHOSEN_HERE = "out of fold", "nested", "chosen on these images"
-SCORES = ("macro_f1", "accuracy", "log_loss")
 CLASS_SCORES = ("precision", "recall", "f1")
 
 
@@ -69,6 +68,9 @@ def score_candidates(
     comes from the differences within the same draws (the paired bootstrap; Efron and Tibshirani, "An Introduction to
     the Bootstrap", 1993, chapter 16).
 
+    An attribute's value is that of the most probable class, as everywhere; its log loss is of the sum over the classes
+    that have the value.
+
     Args:
         candidates: What is scored; those that were chosen on these images are never the best.
         part: The class, or an attribute.
@@ -78,9 +80,9 @@ def score_candidates(
         ensemble: The criterion that the best one is the best by, and the level of the intervals.
 
     Returns:
-        Rows of :func:`score_all` with behind, by how much the criterion is worse than that of the best one (in nats
-        for log_loss), never below 0, and behind_low and behind_high; NaN for the best one itself and for what was
-        chosen on these images.
+        A row a table: member, kind, attribute; macro_f1, accuracy and log_loss, each with ``_low`` and ``_high``;
+        n_images; behind, by how much the criterion is worse than that of the best one (in nats for log_loss), never
+        below 0, and behind_low and behind_high; NaN for the best one itself and for what was chosen on these images.
     """
     criterion = ensemble.criterion
     scored = [_draw_scores(candidate, part, labels, groups, draws) for candidate in candidates]
@@ -98,28 +100,6 @@ def score_candidates(
             lacking = (sign * (best_score - score), sign * (best_drawn - drawn))
             row.update(_name_interval("behind", *lacking, ensemble.level, (-np.inf, np.inf)))
     return rows
-
-
-def score_all(
-    candidate: Candidate, part: Part, labels: Labels, groups: Labels, draws: Draws, level: float
-) -> dict[str, Any]:
-    """Score a table as a whole.
-
-    An attribute's value is that of the most probable class, as everywhere; its log loss is of the sum over the classes
-    that have the value.
-
-    Args:
-        candidate: What is scored.
-        part: The class, or an attribute.
-        labels: True classes, int64 (n_images,).
-        groups: int64 (n_images,), numbered from 0.
-        draws: See :func:`draw_groups`.
-        level: Of the intervals.
-
-    Returns:
-        member, kind, attribute; macro_f1, accuracy and log_loss, each with ``_low`` and ``_high``; n_images.
-    """
-    return _write_row(candidate, part, _draw_scores(candidate, part, labels, groups, draws), level, len(labels))
 
 
 def _draw_scores(
@@ -151,7 +131,7 @@ def _write_row(
 def score_values(
     candidate: Candidate, part: Part, labels: Labels, groups: Labels, draws: Draws, level: float
 ) -> Iterator[dict[str, Any]]:
-    """Score each class, or each value of an attribute; see :func:`score_all`.
+    """Score each class, or each value of an attribute; see :func:`score_candidates`.
 
     Yields:
         member, kind, attribute, label (int), value (its name), n_images; precision, recall and f1, each with ``_low``

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from podium.backup.config import BackupConfig
+from podium.byte_counts import describe_bytes
 from podium.errors import InputError
 from podium.pipelines.restore.config import RestoreConfig
 from podium.secrets import hide_password
@@ -28,7 +29,6 @@ def restore_workspace(backup: BackupConfig, restore: RestoreConfig, backup_optio
             :func:`podium.backup.restoring.restore`.
     """
     from podium.backup.git_bundle import GitError, describe_taking
-    from podium.backup.messages import format_bytes
     from podium.backup.ownership import read_own, take_over
     from podium.backup.restoring import restore as bring_back
     from podium.backup.store import open_store
@@ -59,7 +59,7 @@ def restore_workspace(backup: BackupConfig, restore: RestoreConfig, backup_optio
         taking = []
     told = (
         f"brought back {restored.n_fetched:,} of {len(manifest.files):,} files, "
-        f"{format_bytes(restored.fetched_bytes)}, from {address}"
+        f"{describe_bytes(restored.fetched_bytes)}, from {address}"
     )
     return {
         "version": restored.version,

@@ -15,7 +15,7 @@ from PIL import Image
 from plotly.subplots import make_subplots
 
 from podium.pipelines.shift.properties import LOGARITHMIC, UNITS
-from podium.plots import draw_grid, find_fonts
+from podium.plots import draw_grid, draw_note, find_fonts, plot_note
 
 # Okabe and Ito's blue and vermilion, which colour-blind people tell apart; in print, a filled area and a line.
 TRAIN_COLOUR, TEST_COLOUR = "#56B4E9", "#D55E00"
@@ -254,21 +254,3 @@ def _fit_into_square(data: bytes) -> npt.NDArray[np.uint8]:
     square = Image.new("RGB", (_TILE_PX, _TILE_PX), (235, 235, 235))
     square.paste(image.resize(size, Image.Resampling.BILINEAR), ((_TILE_PX - size[0]) // 2, (_TILE_PX - size[1]) // 2))
     return np.asarray(square)
-
-
-def draw_note(text: str, title: str) -> Figure:
-    """Draw a picture that says why there is nothing to see."""
-    figure = Figure(figsize=(6.0, 2.0), layout="constrained")
-    axis = figure.subplots()
-    axis.set_axis_off()
-    axis.text(0.5, 0.5, text, ha="center", va="center", family=find_fonts())
-    figure.suptitle(title, fontsize=10, family=find_fonts())
-    return figure
-
-
-def plot_note(text: str, title: str) -> go.Figure:
-    """Draw the same as :func:`draw_note`, to look at in a browser."""
-    figure = go.Figure()
-    figure.add_annotation(text=text, showarrow=False)
-    figure.update_layout(title=title, template="plotly_white", width=600, height=300)
-    return figure

@@ -14,11 +14,9 @@ from podium.sweeps import results
 from podium.sweeps.config import SearchSweep
 from podium.sweeps.plan import Entry, SweepPlan, make_plan
 from podium.tracking import find_run_id
+from podium.tracking_place import PARENT_VARIABLE
 
 logger = logging.getLogger(__name__)
-
-PARENT_VARIABLE = "PODIUM_PARENT_RUN"
-"""Makes the run of a process the child of another, in MLflow."""
 
 
 def plan_sweep(
@@ -88,20 +86,25 @@ def work_off(
     how = TrialCommand(project, log_folder, {} if parent is None else {PARENT_VARIABLE: parent})
 
     def run(entry: Entry, judge: JudgeEpoch, lost: Event) -> Outcome:
-        return run_trial(how, entry.key, make_request(entry, sweep_plan.folds, run_origin), judge, lost)
+        return run_trial(how, entry.key, make_request(entry, sweep_plan, run_origin), judge, lost)
 
     with ending_politely():
         logger.info("the worker ends: %s", Worker(queue, run).work_off())
         return _read(queue)
 
 
-def make_request(entry: Entry, folds: list[int], run_origin: dict[str, Any]) -> dict[str, Any]:
-    """Say what a trial's process has to run: this run's own parameters, and the trial's recipe."""
+def make_request(entry: Entry, plan: SweepPlan, run_origin: dict[str, Any]) -> dict[str, Any]:
+    """Say what a trial's process has to run: this run's own parameters, and the trial's recipe, on the plan's data."""
     params = {**run_origin["params"], "recipe": entry.recipe}
-    params["splitting"] = {**params.get("splitting", {}), "held_out": folds}
+    params["splitting"] = {**params.get("splitting", {}), "held_out": plan.folds}
     if entry.values is not None:
         params["recipes"] = {**params.get("recipes", {}), entry.recipe: entry.values}
-    return {"project": run_origin["project"], "env": run_origin["env"], "params": params}
+    return {
+        "project": run_origin["project"],
+        "env": run_origin["env"],
+        "params": params,
+        "digests": plan.digests,
+    }
 
 
 def read_queue(sweep_plan: SweepPlan, run_origin: dict[str, Any], sweep_storage: str) -> dict[str, Any]:

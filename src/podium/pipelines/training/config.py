@@ -14,6 +14,8 @@ class TrainingConfig(BaseModel):
         device: ``auto`` takes a GPU when there is one.
         precision: ``auto`` takes bf16 on a GPU that has it, else 32 bits; ``fp16`` is for older GPUs.
         channels_last: Whether pictures and weights lie with channels last in memory, which convolutions like.
+        micro_batch: Images of a recipe's batch that a device computes at once, at most; ``auto`` tries before training
+            what a GPU bears. The batch stays the recipe's.
         compile: Whether ``torch.compile`` makes kernels first: minutes at the start, then faster steps on a GPU.
         num_workers: Processes that augment; null takes one a core but one. Results do not depend on it.
         num_threads: Threads of torch on a CPU; null takes torch's own number, one a core, or ``OMP_NUM_THREADS``. Sums
@@ -33,6 +35,7 @@ class TrainingConfig(BaseModel):
     device: Literal["auto", "cpu", "gpu"] = "auto"
     precision: Literal["auto", "bf16", "fp16", "32"] = "auto"
     channels_last: bool = True
+    micro_batch: Literal["auto"] | Annotated[int, Field(ge=1, strict=True)] | None = None
     compile: bool = False
     num_workers: int | None = Field(None, ge=0)
     num_threads: int | None = Field(None, ge=1)

@@ -13,6 +13,7 @@ import pandas as pd
 from podium.datasets.finished_folds import FinishedFold
 from podium.epochs import tell_epoch
 from podium.probabilities import make_table, to_matrix
+from podium.tracking import tell_tags
 from podium.vision.attributes import join_attributes, spread_over_classes
 from podium.vision.distillation import Teacher
 from podium.vision.fit import FoldData, MemberPlan, fit_fold
@@ -139,6 +140,8 @@ def fit_and_describe(
     data = make_fold_data(plan.recipe, plan.spec, store_folder, tables, fold)
     teachers = load_teachers(sources)
     fitted = fit_fold(plan, data, fold, hardware, checkpoint_dir, lambda row: tell_epoch(fold, row), teachers)
+    if fitted.division is not None:
+        tell_tags(f"training.fold_{fold}", {"images_at_once": str(fitted.division.micro_batch)})
     oof, test = (_spread(plan.recipe, tables, part) for part in (fitted.oof, fitted.test))
     return {
         "weights": {"tensors": fitted.weights, "header": _make_header(plan, tables, fold, data)},

@@ -42,6 +42,7 @@ def choose_hardware(training: TrainingConfig) -> Hardware:
         num_workers=training.count_workers(),
         num_threads=training.num_threads,
         channels_last=training.channels_last,
+        micro_batch=training.micro_batch,
         compile=training.compile,
         progress=training.progress,
         group=RankGroup(

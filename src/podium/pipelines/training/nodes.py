@@ -16,7 +16,7 @@ from podium.pipelines.leaks.nodes import digest_proven
 from podium.pipelines.splitting.config import SplittingConfig
 from podium.pipelines.training.config import TrainingConfig
 from podium.pipelines.training.member import identify_member as identify
-from podium.tracking import log_epoch
+from podium.tracking import log_epoch, tell_tags
 from podium.vision.input_spec import InputSpec
 from podium.vision.recipe import Recipe
 
@@ -143,6 +143,7 @@ def train_folds(
         else:
             where = f"{hardware.accelerator}, {hardware.precision}, {hardware.group.describe()}"
             logger.info("training fold %d of %s on %s", fold, member["name"], where)
+            tell_tags("training", hardware.describe())
             note_identity(checkpoint_dir, member, plan.spec.preparation)
             results = fit_and_describe(plan, image_store["folder"], tables, fold, hardware, checkpoint_dir, sources)
         yield {name: {partition: results[name]} for name in OUTPUTS}
