@@ -38,14 +38,8 @@ def test_worker_that_is_stopped_gives_its_trial_back_and_the_next_one_goes_on_fr
     project = make_project("sweep")
     configure(project)
     project.take_pictures(sample_project[0], "data/sample")
-    arguments = (
-        "--env",
-        "sample",
-        "--pipelines",
-        "sweep",
-        "--params",
-        "sweep=밤,recipes.작은.epochs=15,training.num_workers=1",
-    )
+    changes = "sweep=밤,recipes.작은.epochs=15,training.num_workers=1"
+    arguments = ("--env", "sample", "--pipelines", "sweep", "--params", changes)
     environment = {**os.environ, "PYTHONUTF8": "1"}
     with subprocess.Popen(
         project.command("run", *arguments),
