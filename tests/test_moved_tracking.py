@@ -14,7 +14,9 @@ from podium.run_tracking import connect
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a run, a file of it, and a registered model; to be copied."""
     folder = tmp_path_factory.mktemp("처음 것 50%")
-    client = open_client(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)  # where MLflow puts the files of its default experiment
+        client = open_client(folder)
     run = client.create_run(client.create_experiment("꽃", str(folder / "mlruns" / "1")))
     client.log_text(run.info.run_id, "하나", "글.txt")
     client.create_registered_model("꽃")
