@@ -25,8 +25,9 @@ demo: setup ## run the whole chain, to a submission and a report, on the competi
 	@$(BIN)/python -m kedro run --env base $(ARGS)
 	@$(BIN)/python -m kedro run --env base --pipelines report $(ARGS)
 
-test: setup ## run all tests, two at a time
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+# Three at a time keep two cores busy while one waits for a server, a page or a process that it started.
+test: setup ## run all tests, three at a time (about 10 minutes on two cores)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 lint: setup ## run all checks of style, types, imports and notebooks
 	@$(MAKE) --no-print-directory --keep-going $(CHECKS)
