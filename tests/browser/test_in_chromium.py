@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import OpenPage
 from browser.drawn_gallery import CLASSES, HOSTILE, draw_gallery, draw_jpeg
-from podium.browser import Gallery, render_gallery
+from podium.browser import Gallery, Section, render_gallery
 from podium.browser.columns import measure_disagreement, measure_losses, measure_margins, pack_gallery
 from podium.competitions import ImageFolder, read_competition
 from podium.pipelines.ingestion.nodes import correct_labels
@@ -490,6 +490,22 @@ def test_dark_follows_the_system_and_the_button(open_page: OpenPage) -> None:
     page.click("#podium-theme")
     page.reload()
     assert page.evaluate(paper) == "rgb(22, 24, 28)"
+
+
+def test_wide_table_of_scores_fits_on_paper(open_page: OpenPage) -> None:
+    number = '<td class="number">0.4923 <span class="soft">0.4101-0.5811</span></td>'
+    heads = "".join(f'<th class="number">accuracy of value {column}</th>' for column in range(6))
+    table = f"<table><tr><th>member</th>{heads}</tr><tr><td>baseline-f4cb24c4c1f1</td>{number * 6}</tr></table>"
+    gallery = draw_gallery(sections=[Section("Scores", "scores", f'<div class="wide">{table}</div>')])
+    page = open_page(gallery, "#view=report")
+    page.set_viewport_size({"width": 718, "height": 1047})  # A4 between margins of a centimetre
+    measure = "(element) => [element.scrollWidth, element.clientWidth, getComputedStyle(element).overflowX]"
+    wide = page.locator(".wide").filter(has=page.locator("table", has_text="baseline")).first
+    inside, room, overflow = wide.evaluate(measure)
+    assert inside > room and overflow == "auto", "on the screen it scrolls"
+    page.emulate_media(media="print")
+    inside, room, overflow = wide.evaluate(measure)
+    assert inside <= room and overflow == "visible"
 
 
 def test_every_control_has_a_name_and_an_id_is_there_once(open_page: OpenPage) -> None:
