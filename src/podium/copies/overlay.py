@@ -10,6 +10,7 @@ Pixels = npt.NDArray[np.float32]
 
 _NEARLY = 0.75  # a picture that is no more than so much larger is not shrunk first
 _LEAST_AREA = 1e-3
+_MOST_SHIFT = 0.15  # of the long side, that improving a mapping may shift a corner
 _ECC_ROUNDS, _ECC_GAIN, _ECC_BLUR_PX = 20, 1e-4, 5
 
 
@@ -78,7 +79,19 @@ def refine(first: Gray, second: Gray, to_px: Floats, side_px: int, *, in_perspec
     refined = np.vstack([np.asarray(found, dtype=np.float64), [0, 0, 1]])[:3]
     if not np.isfinite(refined).all() or abs(np.linalg.det(refined)) <= _LEAST_AREA:
         return []
-    return [_between(still, first) @ np.linalg.inv(refined) @ _between(second, moving)]
+    improved = np.linalg.inv(refined)
+    height, width = moving.shape
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], dtype=np.float64)
+    shift_px = np.abs(_map(improved, corners) - _map(start, corners)).max()
+    if not shift_px <= _MOST_SHIFT * max(still.shape):  # led astray, to where nothing contradicts
+        return []
+    return [_between(still, first) @ improved @ _between(second, moving)]
+
+
+def _map(mapping: Floats, places: Floats) -> Floats:
+    """Map places (n, 3), with a 1 each, to places (n, 2)."""
+    mapped = places @ mapping.T
+    return np.asarray(mapped[:, :2] / mapped[:, 2:], dtype=np.float64)
 
 
 def _between(picture: Gray | Pixels, resized: Gray | Pixels) -> Floats:
